@@ -1,0 +1,54 @@
+package store
+
+// Env is what a transition reads beside the record.
+type Env struct {
+	Now       Time // the store's clock
+	Watermark Time // of the record's service
+	Dead      bool // a mark against the request's token is alive
+}
+
+// Write says what becomes of the record.
+type Write uint8
+
+// The writes.
+const (
+	Keep   Write = iota // as it was
+	Put                 // becomes Step.Answer.Record
+	Remove              // becomes absent
+)
+
+// Step is all that one transition writes. A store writes it whole or not at all.
+type Step struct {
+	Answer Answer
+	Write  Write
+	Mark   Time   // not zero: a mark against the request's token, alive through this time
+	Entry  *Entry // not nil: append it to the trail
+}
+
+// found answers with the record as it is.
+func found(v Verdict, r Record, env Env) Step {
+	return Step{Answer: Answer{Verdict: v, Record: r, Now: env.Now, Watermark: env.Watermark}}
+}
+
+// put answers with the record as it becomes.
+func put(v Verdict, r Record, env Env) Step {
+	s := found(v, r, env)
+	s.Write = Put
+	return s
+}
+
+// remove makes the record absent.
+func remove(v Verdict, env Env) Step {
+	s := found(v, Record{}, env)
+	s.Write = Remove
+	return s
+}
+
+// finish makes r Done by token and fixes its purge time.
+func finish(r Record, token Token, end End, reply []byte, keep keeping, now Time) Record {
+	r.State, r.Token, r.Lease = Done, token, 0
+	r.End, r.Reply, r.DoneAt = end, reply, now
+	r.PurgeAt = max(r.Stamp, now).Add(keep.window).Add(keep.guard)
+	r.Version++
+	return r
+}
