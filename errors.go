@@ -25,6 +25,7 @@ var (
 	ErrOutcomeUnknown = errors.New("the operation's outcome is unknown")
 	ErrNotExecuted    = errors.New("the operation was not executed and will not be")
 	ErrReplyNotKept   = errors.New("the operation was executed, its reply was not kept")
+	ErrFreed          = errors.New("nothing took effect and the key is free")
 )
 
 // The store or this process could not do its part.
@@ -32,10 +33,12 @@ var (
 	ErrStoreUnavailable = errors.New("the deduplication store is unavailable")
 	ErrReplyNotSaved    = errors.New("the reply could not be saved")
 	ErrClosed           = errors.New("closed")
+	ErrConflict         = errors.New("the record has changed")
 )
 
 // Mistakes of the code that uses the package.
 var (
+	ErrConfig      = errors.New("the configuration is wrong")
 	ErrNotStarted  = errors.New("completed without having called Start")
 	ErrNoAttempt   = errors.New("the context is not of a guarded attempt")
 	ErrStepReused  = errors.New("a step's name was used twice in one run")
@@ -81,7 +84,7 @@ func (e *Error) Unwrap() []error {
 // Fate says what the error means for the operation, as far as this one call could tell.
 func (e *Error) Fate() Fate {
 	switch {
-	case e.SafeNewKey:
+	case e.SafeNewKey, errors.Is(e.Err, ErrFreed):
 		return NotExecuted
 	case errors.Is(e.Err, ErrReplyNotKept):
 		return Executed

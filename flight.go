@@ -1,0 +1,73 @@
+package onceward
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/onceward/onceward/store"
+)
+
+// flights joins the calls of one operation within this process: the first leads, the others wait for it at no cost to the store.
+// It saves work only; what may run is decided by the store.
+type flights struct {
+	shards [64]struct {
+		mu sync.Mutex
+		m  map[store.ID]*flight
+	}
+}
+
+// flight is one leading call.
+type flight struct {
+	print  store.Fingerprint
+	landed chan struct{} // closed when result and shared are set
+	result Result
+	err    error
+	shared bool // the followers may take the result
+}
+
+// join returns the flight of id and whether the caller leads it. A call with another fingerprint neither leads nor
+// follows – it may be the flight's leader that is wrong – and gets nil.
+func (fs *flights) join(id store.ID, print store.Fingerprint) (f *flight, leads bool) {
+	s := &fs.shards[id[0]%uint8(len(fs.shards))]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f, ok := s.m[id]; ok {
+		if f.print != print {
+			return nil, false
+		}
+		return f, false
+	}
+	if s.m == nil {
+		s.m = make(map[store.ID]*flight)
+	}
+	f = &flight{print: print, landed: make(chan struct{})}
+	s.m[id] = f
+	return f, true
+}
+
+// land ends a flight that the caller leads.
+func (fs *flights) land(id store.ID, f *flight, result Result, err error, shared bool) {
+	s := &fs.shards[id[0]%uint8(len(fs.shards))]
+	s.mu.Lock()
+	delete(s.m, id)
+	s.mu.Unlock()
+	f.result, f.err, f.shared = result, err, shared
+	close(f.landed)
+}
+
+// follow waits for the leader until the deadline. ok is false when there is nothing to share and the caller has to claim itself.
+func (f *flight) follow(ctx context.Context, wait time.Duration) (result Result, err error, ok bool) {
+	timer := time.NewTimer(max(wait, 0))
+	defer timer.Stop()
+	select {
+	case <-f.landed:
+		r := f.result
+		r.Replayed = f.err == nil && r.Standing == Saved
+		return r, f.err, f.shared
+	case <-timer.C:
+		return Result{}, ErrInProgress, true
+	case <-ctx.Done():
+		return Result{}, context.Cause(ctx), true
+	}
+}

@@ -1,0 +1,91 @@
+package onceward
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/onceward/onceward/store"
+)
+
+// heartbeat renews the owner's lease at a third of it, on a timer: a run shorter than that costs the store nothing. It is tied neither to
+// the request nor to the function, and ends when the function does or at the handler's limit. It cancels the function only on proof that another
+// owner has the record, not on a store that stumbles.
+type heartbeat struct {
+	o       *owner
+	ctx     context.Context
+	replace context.CancelCauseFunc
+	every   time.Duration
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	stopped bool
+}
+
+// beat starts the heartbeat. ctx is the function's context, which ends at the handler's limit.
+func (o *owner) beat(ctx context.Context, replace context.CancelCauseFunc, lease time.Duration) *heartbeat {
+	h := &heartbeat{o: o, ctx: ctx, replace: replace, every: lease / 3}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.timer = time.AfterFunc(h.every, h.once)
+	return h
+}
+
+// stop ends the heartbeat. A renewal that is under way is not waited for: it cannot harm, and Close waits for it.
+func (h *heartbeat) stop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stopped = true
+	h.timer.Stop()
+}
+
+// begin counts a renewal in, unless the heartbeat has ended.
+func (h *heartbeat) begin() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopped || h.ctx.Err() != nil {
+		return false
+	}
+	h.o.g.work.Add(1) // not after Close has begun to wait: the call that we belong to is still counted in
+	return true
+}
+
+// again sets the next renewal, unless the heartbeat has ended; it reports whether it goes on.
+func (h *heartbeat) again() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.stopped {
+		h.timer.Reset(h.every)
+	}
+	return !h.stopped
+}
+
+func (h *heartbeat) ended() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stopped
+}
+
+func (h *heartbeat) once() {
+	if !h.begin() {
+		return
+	}
+	defer h.o.g.work.Done()
+	o := h.o
+	answer, err := o.advance(h.ctx, store.AdvanceRequest{
+		Identity: o.who, Token: o.token, Op: store.OpExtend, Lease: o.g.cfg.Lease,
+	})
+	event := AlarmEvent{Service: o.who.Service, ID: o.who.ID, Key: o.call.Key, Err: err}
+	switch {
+	case err != nil, answer.Verdict == store.Applied:
+		h.again()
+	case h.ended(): // our own completion came first
+	case answer.Verdict == store.Lapsed: // nobody has it yet: the reply may still be saved
+		event.Alarm, event.Err = AlarmLeaseLost, heldBy(answer.Record)
+		o.g.cfg.Observer.alarm(h.ctx, event)
+	default:
+		event.Alarm, event.Err = AlarmReplaced, heldBy(answer.Record)
+		o.g.cfg.Observer.alarm(h.ctx, event)
+		h.replace(errReplaced)
+	}
+}

@@ -1,0 +1,185 @@
+package oncehttp
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/onceward/onceward"
+)
+
+// capture is the http.ResponseWriter of a keyed handler. It keeps the reply; bytes go out before the handler has ended only if it flushes, or if
+// the reply outgrows what is kept. A client that is gone is never the handler's concern: writes always succeed.
+//
+// It is no http.Hijacker and does not unwrap: a connection taken over could not be saved.
+type capture struct {
+	out      http.ResponseWriter
+	maxReply int
+	mayLeave bool // bytes may go out before the record is done
+
+	outer    http.Header // as outer middleware left it
+	header   http.Header // the handler's own; after WriteHeader only trailers are read off it
+	fixed    http.Header // header as of WriteHeader
+	status   int         // zero: not written yet
+	declared int64       // Content-Length as the handler announced it; -1: none
+	written  int64
+	body     []byte // what is kept, or in overflow what has not gone out yet
+	sent     int    // bytes of body that have gone out
+	live     bool   // the header has gone out
+	overflow bool   // the reply is too large to keep
+}
+
+// newCapture makes the writer for one run. Before HTTP/1.1 a reply that was cut looks like one that has ended, so nothing leaves early.
+func newCapture(out http.ResponseWriter, r *http.Request, a onceward.Attempt) *capture {
+	return &capture{
+		out: out, maxReply: a.MaxReply, mayLeave: !a.Buffered && r.ProtoAtLeast(1, 1),
+		outer: out.Header().Clone(), header: out.Header().Clone(), declared: -1,
+	}
+}
+
+// Header is the handler's header map.
+func (c *capture) Header() http.Header { return c.header }
+
+// WriteHeader fixes status and header. An informational status goes out at once and is not kept (RFC 9110 §15.2).
+func (c *capture) WriteHeader(status int) {
+	switch {
+	case c.status != 0:
+		return
+	case status >= 100 && status < 200:
+		if c.mayLeave && !c.live && status != http.StatusSwitchingProtocols {
+			replaceHeader(c.out.Header(), c.header)
+			c.out.WriteHeader(status)
+			replaceHeader(c.out.Header(), c.outer)
+		}
+		return
+	}
+	c.status, c.fixed = status, c.header.Clone()
+	if n, err := strconv.ParseInt(c.header.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
+		c.declared = n
+	}
+}
+
+// Write keeps p.
+func (c *capture) Write(p []byte) (int, error) {
+	if c.status == 0 {
+		c.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case !bodyAllowed(c.status):
+		return 0, http.ErrBodyNotAllowed
+	case c.declared >= 0 && c.written+int64(len(p)) > c.declared:
+		return 0, http.ErrContentLength
+	}
+	c.written += int64(len(p))
+	c.body = append(c.body, p...)
+	if len(c.body) > c.maxReply && c.mayLeave {
+		c.overflow = true
+		c.push()
+		c.body, c.sent = append(c.body[:0], c.body[c.sent:]...), 0
+	}
+	return len(p), nil
+}
+
+// FlushError sends what has been written so far, but never the end of the reply. It is [http.ErrNotSupported] where nothing may leave before
+// the record is done.
+func (c *capture) FlushError() error {
+	if !c.mayLeave {
+		return http.ErrNotSupported
+	}
+	if c.status == 0 {
+		c.WriteHeader(http.StatusOK)
+	}
+	c.push()
+	_ = http.NewResponseController(c.out).Flush() // the client may be gone
+	return nil
+}
+
+// Flush implements [http.Flusher].
+func (c *capture) Flush() { _ = c.FlushError() }
+
+// push sends what has not gone out. Of a reply whose length is announced the last byte stays here: with it the client would take the reply for
+// whole. Otherwise the end of the body is the end of the handler, which is ours.
+func (c *capture) push() {
+	c.sendHeader()
+	end := len(c.body)
+	if c.declared >= 0 && c.written == c.declared && end > c.sent {
+		end--
+	}
+	_, _ = c.out.Write(c.body[c.sent:end])
+	c.sent = end
+}
+
+// sendHeader sends status and header, once.
+func (c *capture) sendHeader() {
+	if c.live {
+		return
+	}
+	c.live = true
+	c.sniff()
+	replaceHeader(c.out.Header(), c.fixed)
+	c.out.WriteHeader(c.status)
+}
+
+// sniff does what net/http would: the type must be the same in a replay, whatever goes out in one piece.
+func (c *capture) sniff() {
+	if c.fixed.Get("Content-Type") == "" && c.fixed.Get("Content-Encoding") == "" && len(c.body) > 0 {
+		if _, off := c.fixed["Content-Type"]; !off {
+			c.fixed.Set("Content-Type", http.DetectContentType(c.body))
+		}
+	}
+}
+
+// close ends the capture when the handler has returned.
+func (c *capture) close() {
+	if c.status == 0 {
+		c.WriteHeader(http.StatusOK)
+	}
+	c.sniff()
+}
+
+// whole reports whether the body is as long as the handler said.
+func (c *capture) whole() bool {
+	return c.declared < 0 || c.written == c.declared || !bodyAllowed(c.status)
+}
+
+// reply is what is kept.
+func (c *capture) reply(k kept) onceward.Reply {
+	return onceward.Reply{
+		Status:  c.status,
+		Header:  k.fields(c.fixed, c.outer),
+		Body:    c.body,
+		Trailer: k.trailers(c.header, announcedTrailers(c.fixed)),
+	}
+}
+
+// finish sends what has not gone out, with the trailers, now that it may.
+func (c *capture) finish(mark string) {
+	if !c.live {
+		c.fixed.Set(HeaderOutcome, mark)
+	}
+	c.sendHeader()
+	_, _ = c.out.Write(c.body[c.sent:])
+	for name, values := range c.header {
+		if strings.HasPrefix(name, http.TrailerPrefix) {
+			c.out.Header()[name] = values
+		}
+	}
+	for _, name := range announcedTrailers(c.fixed) {
+		if values := c.header.Values(name); len(values) > 0 {
+			c.out.Header()[name] = values
+		}
+	}
+}
+
+// replaceHeader makes h equal to with.
+func replaceHeader(h, with http.Header) {
+	clear(h)
+	for name, values := range with {
+		h[name] = values
+	}
+}
+
+// bodyAllowed is RFC 9110 §6.4.1.
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}

@@ -1,0 +1,78 @@
+package oncehttp
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/onceward/onceward"
+)
+
+// dropped are the headers that a replay does not carry: hop-by-hop (RFC 9110 §7.6.1), the date, what frames the message, and what belongs to one
+// caller's session or authentication.
+var dropped = []string{
+	"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+	"Content-Length", "Date", "Set-Cookie", "Www-Authenticate", "Authentication-Info",
+	"Proxy-Authenticate", "Proxy-Authentication-Info", HeaderWindow, HeaderReplayed, HeaderOutcome,
+}
+
+// kept decides which headers of a reply are saved.
+type kept struct{ drop map[string]bool }
+
+func newKept(cfg Config) kept {
+	k := kept{drop: make(map[string]bool)}
+	for _, name := range slices.Concat(dropped, cfg.DropHeaders) {
+		k.drop[http.CanonicalHeaderKey(name)] = true
+	}
+	for _, name := range cfg.KeepHeaders {
+		delete(k.drop, http.CanonicalHeaderKey(name))
+	}
+	return k
+}
+
+// fields returns what is kept of a header: what the handler has set or changed over the outer middleware's. Sorted by name, so that equal replies are equal
+// bytes; the values of a name stay in order.
+func (k kept) fields(h, outer http.Header) []onceward.Field {
+	names := make([]string, 0, len(h))
+	for name, values := range h {
+		if k.drop[name] || strings.HasPrefix(name, http.TrailerPrefix) || slices.Equal(values, outer[name]) {
+			continue
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var out []onceward.Field
+	for _, name := range names {
+		for _, v := range h[name] {
+			out = append(out, onceward.Field{Name: name, Value: v})
+		}
+	}
+	return out
+}
+
+// trailers returns the trailers of a finished handler: those it announced, and those with net/http's prefix.
+func (k kept) trailers(h http.Header, announced []string) []onceward.Field {
+	values := make(http.Header)
+	for _, name := range announced {
+		if v := h.Values(name); len(v) > 0 {
+			values[name] = v
+		}
+	}
+	for name, v := range h {
+		if bare, ok := strings.CutPrefix(name, http.TrailerPrefix); ok {
+			values[http.CanonicalHeaderKey(bare)] = v
+		}
+	}
+	return k.fields(values, nil)
+}
+
+// announcedTrailers reads the Trailer header (RFC 9110 §6.6.2).
+func announcedTrailers(h http.Header) []string {
+	var names []string
+	for _, v := range h.Values("Trailer") {
+		for name := range strings.SplitSeq(v, ",") {
+			names = append(names, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+		}
+	}
+	return names
+}

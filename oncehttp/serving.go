@@ -1,0 +1,91 @@
+package oncehttp
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/onceward/onceward"
+)
+
+// serving is one keyed request on its way through the executor.
+type serving struct {
+	m    *middleware
+	w    http.ResponseWriter
+	r    *http.Request
+	body []byte
+	next http.Handler
+	own  *capture // of the last run here; nil: nothing ran here
+}
+
+func (s *serving) serve(call onceward.Call) {
+	result, err := s.m.exec.Do(s.r.Context(), call, s.run)
+	switch {
+	case s.own != nil && s.own.live && (err != nil || result.Replayed):
+		// Bytes of a reply that is not the record's have left. The client must not take them for an answer: cut them short.
+		panic(http.ErrAbortHandler)
+	case err != nil:
+		writeProblem(s.w, err)
+	case s.own != nil && !result.Replayed:
+		s.own.finish(markOf(result.Standing))
+	default:
+		s.give(result)
+	}
+}
+
+// run lets the handler work once; an executor may call it again.
+func (s *serving) run(ctx context.Context, a onceward.Attempt) onceward.Outcome {
+	s.own = newCapture(s.w, s.r, a)
+	s.next.ServeHTTP(s.own, withBody(ctx, s.r, s.body))
+	s.own.close()
+	reply := s.own.reply(s.m.kept)
+	ending := endingOf(s.own.status, s.m.cfg.Statuses, a.Buffered)
+	switch {
+	case !s.own.whole(): // broken off, by a proxy's upstream for instance: not a reply that one could repeat
+		return onceward.Doubt(reply)
+	case s.own.overflow && (ending == onceward.EndSave || ending == onceward.EndReject):
+		return onceward.SaveNotKept(onceward.Reply{Status: reply.Status})
+	}
+	return onceward.Outcome{Ending: ending, Reply: reply}
+}
+
+// give sends a reply out of the record, or out of another call of the operation.
+func (s *serving) give(result onceward.Result) {
+	h := s.w.Header()
+	replaced := make(map[string]bool)
+	for _, f := range result.Reply.Header {
+		if !replaced[f.Name] { // the handler's word counts more than outer middleware's, as it does in the first reply
+			replaced[f.Name] = true
+			h.Del(f.Name)
+		}
+		h.Add(f.Name, f.Value)
+	}
+	h.Set(HeaderOutcome, markOf(result.Standing))
+	if result.Replayed {
+		h.Set(HeaderReplayed, "true")
+	}
+	for _, f := range result.Reply.Trailer {
+		h.Add("Trailer", f.Name)
+	}
+	if len(result.Reply.Trailer) == 0 && bodyAllowed(result.Reply.Status) {
+		h.Set("Content-Length", strconv.Itoa(len(result.Reply.Body)))
+	}
+	s.w.WriteHeader(result.Reply.Status)
+	if bodyAllowed(result.Reply.Status) {
+		_, _ = s.w.Write(result.Reply.Body) // the client may be gone; the record is not
+	}
+	for _, f := range result.Reply.Trailer {
+		h.Add(f.Name, f.Value)
+	}
+}
+
+// markOf is the standing as [HeaderOutcome] says it.
+func markOf(s onceward.Standing) string {
+	switch s {
+	case onceward.Saved:
+		return OutcomeSaved
+	case onceward.Freed:
+		return OutcomeFreed
+	}
+	return OutcomeDoubted
+}
