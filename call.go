@@ -2,6 +2,7 @@ package onceward
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -50,4 +51,14 @@ type Result struct {
 	Standing Standing
 	Replayed bool // another call's reply
 	NotKept  bool // executed and too large to keep: this call is the only one that gets it
+}
+
+// LogValue leaves out the principal and redacts the key.
+func (c Call) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("service", c.Scope.Service), slog.Any("key", c.Key))
+}
+
+// LogValue leaves out the reply's content.
+func (r Result) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("standing", standingNames[r.Standing]), slog.Bool("replayed", r.Replayed), slog.Any("reply", r.Reply))
 }

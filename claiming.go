@@ -96,8 +96,8 @@ func (p *pass) replay(r store.Record) (Result, error) {
 	}
 	switch r.End {
 	case store.EndReply:
-		var reply Reply
-		if err := reply.UnmarshalBinary(r.Reply); err != nil {
+		reply, err := DecodeReply(r.Reply) // stores do not change a reply
+		if err != nil {
 			return Result{}, &Error{Op: "replay", Key: p.call.Key, Err: ErrReplyNotKept, Cause: err, Hint: "the operation is done, its saved reply is damaged"}
 		}
 		return Result{Reply: reply, Standing: Saved, Replayed: true}, nil

@@ -9,48 +9,23 @@ import (
 
 // str hashes a string by its decoded bytes, so that A and \u0041 are the same. A lone surrogate counts as U+FFFD.
 // Bytes that are not UTF-8 count as they are. It takes eight bytes at a time up to the first that is special, which is almost
-// always the closing quote; that is what makes the hint cheap beside SHA-256.
-func (s *jsonScanner) str() (hash uint64, ok bool) {
+// always the closing quote; that is what makes the hint cheap beside SHA-256. at is behind the opening quote.
+func (t jsonText) str(at int) (hash uint64, next int) {
 	hash = seedString
-	at := s.at + 1
-	for ; len(s.text)-at >= 8; at += 8 {
-		word := binary.LittleEndian.Uint64(s.text[at:])
+	for ; len(t)-at >= 8; at += 8 {
+		word := binary.LittleEndian.Uint64(t[at:])
 		special := specialBytes(word)
 		if special == 0 {
 			hash = fold(hash, word)
 			continue
 		}
 		n := bits.TrailingZeros64(special) / 8
-		if s.text[at+n] == '"' {
-			s.at = at + n + 1
-			return foldTail(hash, word, n), true
+		if t[at+n] != '"' {
+			break
 		}
-		break
+		return foldTail(hash, word, n), at + n + 1
 	}
-	s.at = at
-	return s.strByBytes(wordHash{hash: hash})
-}
-
-// strByBytes hashes the rest of a string with escapes in it or at the end of the text.
-func (s *jsonScanner) strByBytes(w wordHash) (hash uint64, ok bool) {
-	for s.at < len(s.text) {
-		c := s.text[s.at]
-		switch {
-		case c == '"':
-			s.at++
-			return w.sum(), true
-		case c < 0x20:
-			return 0, false
-		case c == '\\':
-			if !s.escape(&w) {
-				return 0, false
-			}
-		default:
-			w.add(c)
-			s.at++
-		}
-	}
-	return 0, false
+	return t.strByBytes(at, wordHash{hash: hash})
 }
 
 // specialBytes sets the top bit of the first byte, from below, that is a quote, a backslash or a control character, and perhaps bits above it.
@@ -60,74 +35,85 @@ func specialBytes(word uint64) uint64 {
 	return ((quote-each)&^quote | (backslash-each)&^backslash | (word-each*0x20)&^word) & top
 }
 
-// escape takes one escape sequence (RFC 8259 §7); at stands on the backslash.
-func (s *jsonScanner) escape(w *wordHash) bool {
-	if len(s.text)-s.at < 2 {
-		return false
+// strByBytes hashes the rest of a string with escapes in it or near the end of the text.
+func (t jsonText) strByBytes(at int, w wordHash) (hash uint64, next int) {
+	for at < len(t) {
+		c := t[at]
+		switch {
+		case c == '"':
+			return w.sum(), at + 1
+		case c < 0x20:
+			return 0, malformed
+		case c == '\\':
+			r, next := t.escape(at + 1)
+			if next == malformed {
+				return 0, malformed
+			}
+			at = next
+			w.addRune(r)
+		default:
+			w.add(c)
+			at++
+		}
 	}
-	c := s.text[s.at+1]
-	s.at += 2
-	switch c {
-	case '"', '\\', '/':
-		w.add(c)
-	case 'b':
-		w.add('\b')
-	case 'f':
-		w.add('\f')
-	case 'n':
-		w.add('\n')
-	case 'r':
-		w.add('\r')
-	case 't':
-		w.add('\t')
-	case 'u':
-		return s.unicode(w)
-	default:
-		return false
-	}
-	return true
+	return 0, malformed
 }
 
-// unicode takes the four digits after \u and, behind a high surrogate, the low one.
-func (s *jsonScanner) unicode(w *wordHash) bool {
-	r, ok := s.hex4(s.at)
-	if !ok {
-		return false
+// escape takes what follows a backslash (RFC 8259 §7).
+func (t jsonText) escape(at int) (r rune, next int) {
+	if at == len(t) {
+		return 0, malformed
 	}
-	s.at += 4
-	if utf16.IsSurrogate(r) {
-		pair := rune(utf8.RuneError)
-		if len(s.text)-s.at >= 6 && s.text[s.at] == '\\' && s.text[s.at+1] == 'u' {
-			if second, ok := s.hex4(s.at + 2); ok {
-				pair = utf16.DecodeRune(r, second)
+	switch c := t[at]; c {
+	case '"', '\\', '/':
+		return rune(c), at + 1
+	case 'b':
+		return '\b', at + 1
+	case 'f':
+		return '\f', at + 1
+	case 'n':
+		return '\n', at + 1
+	case 'r':
+		return '\r', at + 1
+	case 't':
+		return '\t', at + 1
+	case 'u':
+		return t.unicode(at + 1)
+	}
+	return 0, malformed
+}
+
+// unicode takes the four digits after \u and, behind a high surrogate, the escape of the low one.
+func (t jsonText) unicode(at int) (r rune, next int) {
+	r, at = t.hex4(at)
+	if at == malformed || !utf16.IsSurrogate(r) {
+		return r, at
+	}
+	if t.is(at, '\\') && t.is(at+1, 'u') {
+		if second, behind := t.hex4(at + 2); behind != malformed {
+			if pair := utf16.DecodeRune(r, second); pair != utf8.RuneError {
+				return pair, behind
 			}
 		}
-		if r = pair; r != utf8.RuneError {
-			s.at += 6
-		}
 	}
-	var encoded [utf8.UTFMax]byte
-	for _, c := range encoded[:utf8.EncodeRune(encoded[:], r)] {
-		w.add(c)
-	}
-	return true
+	return utf8.RuneError, at
 }
 
-func (s *jsonScanner) hex4(at int) (r rune, ok bool) {
-	if len(s.text)-at < 4 {
-		return 0, false
+func (t jsonText) hex4(at int) (r rune, next int) {
+	if len(t)-at < 4 {
+		return 0, malformed
 	}
-	for _, c := range s.text[at : at+4] {
+	for _, c := range t[at : at+4] {
 		switch {
 		case '0' <= c && c <= '9':
 			r = r<<4 | rune(c-'0')
 		case 'a' <= lower(c) && lower(c) <= 'f':
 			r = r<<4 | rune(lower(c)-'a'+10)
 		default:
-			return 0, false
+			return 0, malformed
 		}
 	}
-	return r, true
+	return r, at + 4
 }
 
 // wordHash hashes a stream of bytes in little-endian words of eight.
@@ -142,6 +128,13 @@ func (w *wordHash) add(c byte) {
 	if w.fill++; w.fill == 8 {
 		w.hash = fold(w.hash, w.word)
 		w.word, w.fill = 0, 0
+	}
+}
+
+func (w *wordHash) addRune(r rune) {
+	var encoded [utf8.UTFMax]byte
+	for _, c := range encoded[:utf8.EncodeRune(encoded[:], r)] {
+		w.add(c)
 	}
 }
 

@@ -121,7 +121,7 @@ func FuzzParseKey(f *testing.F) {
 		if k.Text() != text || len(text) > 255 || strings.ContainsFunc(text, func(r rune) bool { return r < 0x21 || r > 0x7E }) {
 			t.Fatalf("%q was taken as %q", text, k.Text())
 		}
-		if strings.Contains(k.String(), text) {
+		if len(text) > 8 && strings.Contains(k.String(), text) { // a shorter one may be in the hash by chance
 			t.Fatalf("%q prints as %q", text, k.String())
 		}
 		stamp, ok := k.Stamp()

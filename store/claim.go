@@ -71,7 +71,7 @@ func create(q ClaimRequest, env Env) Step {
 		Policy:    q.Policy,
 		Claims:    1,
 		FirstSeen: env.Now,
-		Version:   1,
+		Version:   FirstVersion(q.Token),
 	}
 	if len(q.Fingerprints) > 0 {
 		r.Fingerprint = q.Fingerprints[0]

@@ -48,7 +48,7 @@ func cancel(r Record, q DecideRequest, env Env) Step {
 		if v := keep.admit(q.Stamp, env); v != Granted {
 			return found(v, r, env)
 		}
-		r = Record{Identity: q.Identity, FirstSeen: env.Now}
+		r = Record{Identity: q.Identity, FirstSeen: env.Now, Version: FirstVersion(q.Token) - 1}
 	case r.State == Claimed && r.Lapsed(env.Now): // its token's start will fail
 	default:
 		return found(look(r, env), r, env)

@@ -8,7 +8,7 @@ import (
 
 // Store is the deduplication table. It is what an author of a store implements; users hand one to a guard.
 //
-// Every method is safe for concurrent use. A method that returns an error other than [ErrFull], [ErrClosed], [ErrClock] and [ErrUnsupported]
+// Every method is safe for concurrent use. A method that returns an error other than [ErrFull], [ErrInvalid], [ErrClosed], [ErrClock] and [ErrUnsupported]
 // leaves open whether it was carried out: the caller repeats it, which is harmless (clauses C2, A1, D1), or takes it back.
 //
 // The numbered clauses are the contract. Package storetest has one case per clause, under the clause's number.
@@ -54,7 +54,7 @@ type Protocol interface {
 	//	A2  Start: Claimed to Started with a new lease; Started is Applied and changes nothing; only with the record's token.
 	//	A3  Extend: open, mine, not lapsed: a new lease. Lapsed: refused as Lapsed, nothing changes.
 	//	A4  Complete: open and mine, lapsed or not: Done, with reply and purge time fixed. Done by my token: Applied, unchanged.
-	//	A5  Complete that finds "did not happen" is Lost and leaves a Contradiction in the trail.
+	//	A5  Complete that finds "did not happen" is Lost and leaves a Contradiction in the trail, each time.
 	//	A6  Yield: open and mine: its lease ends now; the record stays.
 	//	A7  Release: open, mine and not doubted: absent. The caller vouches that nothing took effect.
 	//	A8  Release of a doubted record is a Yield, and says Yielded.
@@ -94,7 +94,7 @@ type Desk interface {
 
 	// List pages through records by class, without visiting those of other classes, replies left out.
 	//
-	//	L1  Every record that is in the class during the whole listing is listed once; order: oldest first.
+	//	L1  Every record that is in the class during the whole listing, and whose lease does not change in it, is listed once; oldest first.
 	//	L2  ClassDone on a store whose Traits do not say ListsDone: ErrUnsupported.
 	List(ctx context.Context, q ListRequest) (Page, error)
 

@@ -1,0 +1,65 @@
+# Everything that a contributor runs. "make help" lists it.
+
+LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# All packages of all modules in go.work.
+PACKAGES = $$(go list -m -f '{{.Dir}}/...')
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: ## test every module; needs nothing but Go
+	CGO_ENABLED=0 go test $(PACKAGES)
+
+.PHONY: race
+race: ## test every module with the race detector; needs a C compiler
+	CGO_ENABLED=1 go test -race $(PACKAGES)
+
+.PHONY: soak
+soak: ## long random runs of the stores, with the race detector; ONCEWARD_SEED=n repeats one
+	ONCEWARD_SOAK=1 CGO_ENABLED=1 go test -race -count=1 -timeout=2h -v ./store/...
+
+.PHONY: check
+check: fmt-check vet lint tidy-check generate-check ## what CI runs apart from the tests
+
+.PHONY: fmt-check
+fmt-check: ## fail if a file is not formatted
+	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w:"; echo "$$bad"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet, every module
+	go vet $(PACKAGES)
+
+.PHONY: lint
+lint: ## golangci-lint, every module; .golangci.yml has the rules
+	@root=$$(pwd); for dir in $$(go list -m -f '{{.Dir}}'); do \
+		(cd "$$dir" && go run $(LINT) run --config "$$root/.golangci.yml" ./...) || exit 1; \
+	done
+
+.PHONY: tidy
+tidy: ## go mod tidy, every module
+	go run ./scripts/tidy
+
+.PHONY: tidy-check
+tidy-check: ## fail if "make tidy" would change something
+	go run ./scripts/tidy -check
+
+.PHONY: generate
+generate: ## make the generated files again, every module
+	go generate $(PACKAGES)
+
+.PHONY: generate-check
+generate-check: ## fail if "make generate" changes something
+	@sum() { git ls-files -co --exclude-standard -z | xargs -0 cksum 2>/dev/null; }; \
+	before=$$(sum); $(MAKE) --no-print-directory generate; \
+	if [ "$$before" != "$$(sum)" ]; then echo "generated files were out of date; commit what make generate has changed"; exit 1; fi
+
+.PHONY: mutants
+mutants: ## break each guarantee on purpose; ONLY=regexp for some
+	go run ./scripts/mutants '$(ONLY)'
+
+.PHONY: demo
+demo: ## lose replies, with and without onceward
+	go run ./cmd/onceward demo

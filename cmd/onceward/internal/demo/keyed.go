@@ -1,0 +1,181 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/onceward/onceward"
+	"github.com/onceward/onceward/oncehttp"
+	"github.com/onceward/onceward/retry"
+	"github.com/onceward/onceward/store/memstore"
+)
+
+// keyed is the client half: each transfer is an operation with a key, and one whose fate is unknown is saved and sent again later.
+type keyed struct {
+	trial  *trial
+	url    string
+	client *oncehttp.Client
+	keys   sync.Map   // onceward.Key to the number of its transfer, for the diary
+	outbox chan saved // has room for every transfer, each of which is in it once at most
+}
+
+// saved is what a careful program writes to its disk.
+type saved struct {
+	transfer  transfer
+	operation []byte // JSON; nil: certainly nothing took effect, so that it may have a new key
+	start     time.Duration
+}
+
+// resendPause is how long a saved operation lies before it is sent again.
+const resendPause = 20 * time.Millisecond
+
+func newKeyed(t *trial) func(string) (sender, error) {
+	return func(url string) (sender, error) {
+		k := &keyed{trial: t, url: url, outbox: make(chan saved, len(t.orders))}
+		// The budget protects a server that is down. Here it is up, and its replies get lost.
+		budget, err := retry.NewBudget(retry.BudgetConfig{Capacity: MaxRequests * 100, Clock: t.cfg.Clock})
+		if err != nil {
+			return nil, err
+		}
+		k.client, err = oncehttp.NewClient(oncehttp.ClientConfig{
+			Transport: newTransport(),
+			Policy: retry.Policy{
+				Attempts: attempts, AttemptTimeout: attemptTimeout,
+				Base: backoffBase, OverloadBase: backoffBase, Cap: backoffCap, PollInterval: backoffCap,
+			},
+			Budget: budget, Observe: k.observe, Clock: t.cfg.Clock, Rand: t.cfg.Rand,
+		})
+		return k, err
+	}
+}
+
+func (k *keyed) send(ctx context.Context, t transfer) error {
+	return k.prepare(ctx, t, k.trial.cfg.Clock.Monotonic())
+}
+
+func (k *keyed) prepare(ctx context.Context, t transfer, start time.Duration) error {
+	req, err := newRequest(ctx, k.url, t)
+	if err != nil {
+		return err
+	}
+	op, err := k.client.Prepare(req)
+	if err != nil {
+		return err
+	}
+	k.keys.Store(op.Key(), t.number)
+	return k.finish(ctx, op, saved{transfer: t, start: start})
+}
+
+// finish sends the operation until its fate is known, or puts it away.
+func (k *keyed) finish(ctx context.Context, op *oncehttp.Operation, s saved) error {
+	resp, err := k.client.Send(ctx, op)
+	fate := onceward.FateOf(err)
+	if fate == onceward.Unknown && ctx.Err() != nil {
+		return nil // the trial is over; it stays unknown
+	}
+	k.trial.testify(s.transfer.number, op.Key().Text(), fate)
+	switch fate {
+	case onceward.Executed:
+		if err == nil && resp.StatusCode != http.StatusCreated {
+			return fmt.Errorf("the bank refused %s: %s", s.transfer.name(), resp.Status)
+		}
+		k.trial.settle(s.transfer.number, s.start, "knows: done, once")
+		return nil
+	case onceward.NotExecuted:
+		s.operation = nil
+	case onceward.Unknown:
+		if s.operation, err = json.Marshal(op); err != nil {
+			return err
+		}
+		k.trial.diary.note(s.transfer.number, event{step: stepSaved})
+	}
+	k.outbox <- s
+	return nil
+}
+
+// resend takes operations out of the outbox, as a program does that has crashed in between.
+func (k *keyed) resend(ctx context.Context) error {
+	for {
+		select {
+		case s := <-k.outbox:
+			if err := k.again(ctx, s); err != nil {
+				return err
+			}
+		case <-k.trial.finished:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (k *keyed) again(ctx context.Context, s saved) error {
+	if k.trial.cfg.Clock.Sleep(ctx, resendPause) != nil {
+		return nil //nolint:nilerr // the trial is over
+	}
+	if s.operation == nil {
+		return k.prepare(ctx, s.transfer, s.start)
+	}
+	var op oncehttp.Operation
+	if err := json.Unmarshal(s.operation, &op); err != nil {
+		return err
+	}
+	return k.finish(ctx, &op, s)
+}
+
+// observe is called after every attempt.
+func (k *keyed) observe(key onceward.Key, a retry.Attempt) {
+	k.trial.sends.Add(1)
+	number, ok := k.keys.Load(key)
+	if !ok {
+		return
+	}
+	e := event{step: stepEnded, failed: a.Err != nil}
+	if e.failed {
+		e.text = "refused"
+		switch a.End {
+		case retry.EndCutOff, retry.EndReplyCut:
+			e.text = "cut off"
+		case retry.EndAttemptTimeout:
+			e.text = "timed out"
+		}
+	} else if a.Next != retry.Final {
+		e.failed, e.text = true, "timed out"
+	}
+	k.trial.diary.note(number.(int), e)
+}
+
+func (k *keyed) close() { k.client.CloseIdleConnections() }
+
+// guarded is the server half around the bank.
+func guarded(t *trial) func(http.Handler) (server, error) {
+	return func(bank http.Handler) (server, error) {
+		guard, err := onceward.New(memstore.New(memstore.Config{}), onceward.Config{Observer: onceward.Observer{
+			Call: func(_ context.Context, e onceward.CallEvent) {
+				if e.Replayed {
+					t.replays.Add(1)
+				}
+			},
+		}})
+		if err != nil {
+			return server{}, err
+		}
+		// Everybody here is one customer. A real bank takes the principal from its authentication.
+		customer := func(*http.Request) (string, error) { return "customer", nil }
+		once, err := oncehttp.Middleware(guard, oncehttp.Principal("bank", customer), oncehttp.Config{})
+		if err != nil {
+			return server{}, errors.Join(err, guard.Close(context.Background()))
+		}
+		return server{handler: once(bank), end: guard.Close}, nil
+	}
+}
+
+// unguarded is a bank with nothing around it.
+func unguarded(bank http.Handler) (server, error) {
+	return server{handler: bank, end: func(context.Context) error { return nil }}, nil
+}

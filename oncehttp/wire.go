@@ -1,0 +1,116 @@
+package oncehttp
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"sync/atomic"
+)
+
+// wireRequest makes the request of one attempt.
+//
+// net/http sends a request with an Idempotency-Key again by itself, any number of times, if it has no body or GetBody is set.
+// So GetBody is nil, and a keyed request always has a body that is neither nil nor http.NoBody, also when it is empty.
+func (s *sending) wireRequest(ctx context.Context) (*http.Request, error) {
+	op := s.op
+	u := *op.url
+	req := (&http.Request{
+		Method: op.method, URL: &u, Host: op.host, Header: op.header.Clone(),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+	for name, values := range op.secrets {
+		req.Header[name] = append([]string(nil), values...)
+	}
+	s.protocolHeaders(req.Header)
+	if authorize := s.client.config.Authorize; authorize != nil {
+		s.fillBody(req) // a signature may cover it
+		if err := authorize(req); err != nil {
+			return nil, err
+		}
+		if req.Header == nil {
+			req.Header = http.Header{}
+		}
+		s.protocolHeaders(req.Header)
+	}
+	s.fillBody(req)
+	return req, nil
+}
+
+func (s *sending) protocolHeaders(h http.Header) {
+	if s.op.key.IsZero() {
+		return
+	}
+	h.Set(HeaderKey, formatKey(s.op.key))
+	h.Set(HeaderHorizon, strconv.FormatInt(int64(math.Ceil(s.horizon.Seconds())), 10))
+}
+
+func (s *sending) fillBody(req *http.Request) {
+	body := s.op.body
+	req.GetBody, req.ContentLength, req.Body = nil, int64(len(body)), nil
+	if len(body) == 0 && s.op.key.IsZero() {
+		return
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	if len(body) == 0 {
+		// net/http takes length 0 with a body for "unknown" and would send it in chunks, which some servers refuse. "identity" prevents
+		// the chunks; the header, in a spelling that net/http does not filter out, says what RFC 9110 §8.6 wants said.
+		req.TransferEncoding = []string{"identity"}
+		req.Header["content-length"] = []string{"0"}
+	}
+}
+
+// wireTrace counts what a transport really did in one attempt.
+type wireTrace struct {
+	wanted, got, wrote atomic.Int32
+}
+
+func (t *wireTrace) watch(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:      func(string) { t.wanted.Add(1) },
+		GotConn:      func(httptrace.GotConnInfo) { t.got.Add(1) },
+		WroteHeaders: func() { t.wrote.Add(1) },
+	})
+}
+
+// sends is how often the request went out. A transport that does not tell has sent it once if there is a reply.
+func (t *wireTrace) sends(replied bool) int {
+	n := int(t.wrote.Load())
+	if replied {
+		n = max(n, 1)
+	}
+	return n
+}
+
+// notSent says whether it is proven that the request did not leave: no connection was obtained, and either the transport is one that
+// reports every connection it looks for and gets, or the error is of a kind that comes before a connection.
+func (c *Client) notSent(err error, t *wireTrace) bool {
+	if t.got.Load() > 0 || t.wrote.Load() > 0 {
+		return false
+	}
+	return c.traced && t.wanted.Load() > 0 || beforeConnection(err)
+}
+
+func beforeConnection(err error) bool {
+	var (
+		op          *net.OpError
+		dns         *net.DNSError
+		certificate *tls.CertificateVerificationError
+		record      tls.RecordHeaderError
+		authority   x509.UnknownAuthorityError
+		hostname    x509.HostnameError
+		invalid     x509.CertificateInvalidError
+	)
+	if errors.As(err, &op) {
+		return op.Op == "dial" || op.Op == "proxyconnect"
+	}
+	return errors.As(err, &dns) || errors.As(err, &certificate) || errors.As(err, &record) ||
+		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
+}

@@ -1,0 +1,63 @@
+package memstore
+
+import (
+	"context"
+	"encoding/binary"
+	"testing"
+
+	"github.com/onceward/onceward/store"
+)
+
+// numbered is an identity without the cost of a hash.
+func numbered(n uint64) store.Identity {
+	who := store.Identity{Service: "orders", Principal: "alice", Key: "once_01jq0123456789abcdefghjkmn"}
+	binary.LittleEndian.PutUint64(who.ID[:], n+1)
+	return who
+}
+
+// Claim and complete in a store that purges as much as it takes in: 20,000 records of 1 KB.
+func BenchmarkClaimComplete(b *testing.B) {
+	var clock fakeClock
+	s := New(Config{Clock: clock.now})
+	defer s.Close()
+	ctx, reply := context.Background(), make([]byte, 1024)
+	q := claimOf(numbered(0), store.Token{1})
+	step := (window + guard) / 20_000
+	b.ReportAllocs()
+	for n := uint64(0); b.Loop(); n++ {
+		clock.pass(step)
+		q.Identity = numbered(n)
+		if a, err := s.Claim(ctx, q); err != nil || a.Verdict != store.Granted {
+			b.Fatal(a.Verdict, err)
+		}
+		if a, err := s.Advance(ctx, completeOf(q.Identity, q.Token, reply)); err != nil || a.Verdict != store.Applied {
+			b.Fatal(a.Verdict, err)
+		}
+		if n%1000 == 0 {
+			if _, err := s.Purge(ctx, store.PurgeRequest{Limit: 2000}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func BenchmarkReplay(b *testing.B) {
+	s := New(Config{})
+	defer s.Close()
+	ctx := context.Background()
+	for n := range uint64(1000) {
+		q := claimOf(numbered(n), store.Token{1})
+		_, _ = s.Claim(ctx, q)
+		_, _ = s.Advance(ctx, completeOf(q.Identity, q.Token, make([]byte, 1024)))
+	}
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		q := claimOf(numbered(0), store.Token{2})
+		for n := uint64(0); pb.Next(); n++ {
+			q.Identity = numbered(n % 1000)
+			if a, err := s.Claim(ctx, q); err != nil || a.Verdict != store.Replay {
+				b.Fatal(a.Verdict, err)
+			}
+		}
+	})
+}
