@@ -65,7 +65,6 @@ func (p *pass) answer(a store.Answer) (Result, error) {
 	fail := func(err error, safe bool, hint string) (Result, error) {
 		return Result{}, &Error{Op: "claim", Key: p.call.Key, Err: err, SafeNewKey: safe, Hint: hint}
 	}
-	aboveWatermark := p.who.Stamp != 0 // these verdicts are given after the watermark was checked
 	switch a.Verdict {
 	case store.Replay:
 		return p.replay(a.Record)
@@ -84,7 +83,7 @@ func (p *pass) answer(a store.Answer) (Result, error) {
 	case store.FromFuture:
 		return fail(ErrKeyFromFuture, false, "correct the client's clock")
 	case store.HorizonTooLong:
-		return fail(ErrHorizonTooLong, aboveWatermark, "retry for a shorter time, or have the server's window raised to "+p.call.Horizon.String())
+		return fail(ErrHorizonTooLong, false, "retry for a shorter time, or have the server's window raised to "+p.call.Horizon.String())
 	}
 	return Result{}, p.unavailable(nil, "the store answered "+a.Verdict.String()+" to a claim; retry the same key")
 }

@@ -31,7 +31,7 @@ type Resolution struct {
 	Record   store.Record // as [Guard.Unknowns] listed it; its version is the precondition
 	Happened bool
 	Reply    *Reply // Happened: what callers shall get from now on; nil: they are told that the reply was not kept
-	Attested bool   // not Happened: the actor attests that the old owner can no longer act, so a new key is safe
+	Attested bool   // not Happened: the actor attests that no earlier owner can act any more, so a new key is safe
 	Actor    string // who decides; required
 	Reason   string // why; required
 }

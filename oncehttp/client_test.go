@@ -36,12 +36,12 @@ func TestClientLostReplies(t *testing.T) {
 				if got := bodyOf(t, resp); got != "done: "+body || resp.StatusCode != 201 || resp.Header.Get(HeaderReplayed) != "true" {
 					t.Errorf("%d %q", resp.StatusCode, got)
 				}
-				if s.effects != 1 || len(s.calls) != 3 || len(s.saved) != 1 {
-					t.Errorf("%d effects of %d calls under %d keys", s.effects, len(s.calls), len(s.saved))
+				if s.ran() != 1 || len(s.called()) != 3 || s.keys() != 1 {
+					t.Errorf("%d effects of %d calls under %d keys", s.ran(), len(s.called()), s.keys())
 				}
-				for i, h := range s.calls {
-					if s.bodies[i] != body || h.Get(HeaderHorizon) == "" {
-						t.Errorf("call %d: %q %v", i, s.bodies[i], h)
+				for i, h := range s.called() {
+					if s.got()[i] != body || h.Get(HeaderHorizon) == "" {
+						t.Errorf("call %d: %q %v", i, s.got()[i], h)
 					}
 				}
 			})
@@ -69,7 +69,7 @@ func TestClientAmbiguousThenRefusedIsUnknown(t *testing.T) {
 		return cut(w, "")
 	})
 	_, err := newTestClient(t, ClientConfig{}).Do(post(t, s.URL, "pay 5"))
-	if onceward.FateOf(err) != onceward.Unknown || !errors.Is(err, syscall.ECONNREFUSED) || s.effects != 1 {
+	if onceward.FateOf(err) != onceward.Unknown || !errors.Is(err, syscall.ECONNREFUSED) || s.ran() != 1 {
 		t.Errorf("%v: %v", onceward.FateOf(err), err)
 	}
 }
@@ -79,8 +79,8 @@ func TestClientPollsWhileInProgress(t *testing.T) {
 		return call <= 10 && problemReply(w, http.StatusConflict, "in-progress", false)
 	})
 	resp, err := newTestClient(t, ClientConfig{}).Do(post(t, s.URL, "pay 5"))
-	if err != nil || len(s.calls) != 11 || bodyOf(t, resp) != "done: pay 5" {
-		t.Errorf("%v after %d calls", err, len(s.calls))
+	if err != nil || len(s.called()) != 11 || bodyOf(t, resp) != "done: pay 5" {
+		t.Errorf("%v after %d calls", err, len(s.called()))
 	}
 }
 
@@ -124,7 +124,7 @@ func TestClientRetryAfter(t *testing.T) {
 	}
 }
 
-// stall keeps a handler busy until the test ends.
+// stall keeps handlers busy until the test ends. It is called after the server has been started, so that it ends before it.
 func stall(t *testing.T, before func(http.ResponseWriter)) (func(int, http.ResponseWriter) bool, <-chan struct{}) {
 	arrived, end := make(chan struct{}, 100), make(chan struct{})
 	t.Cleanup(func() { close(end) })
@@ -139,21 +139,21 @@ func stall(t *testing.T, before func(http.ResponseWriter)) (func(int, http.Respo
 func TestClientDeadlineAndCancellation(t *testing.T) {
 	reason := errors.New("the user closed the window")
 	for _, headers := range []bool{false, true} {
+		s := startTiny(t, nil)
 		lose, arrived := stall(t, func(w http.ResponseWriter) {
 			if headers {
 				w.WriteHeader(http.StatusCreated)
 				_ = http.NewResponseController(w).Flush()
 			}
 		})
-		s := startTiny(t, nil)
 		s.lose = lose
 		client := newTestClient(t, ClientConfig{})
 
 		ctx, cancel := context.WithCancelCause(t.Context())
 		go func() { <-arrived; cancel(reason) }()
 		_, err := client.Do(post(t, s.URL, "pay 5").WithContext(ctx))
-		if onceward.FateOf(err) != onceward.Unknown || !errors.Is(err, context.Canceled) || !errors.Is(err, reason) || len(s.calls) != 1 {
-			t.Errorf("cancelled: %v after %d calls", err, len(s.calls))
+		if onceward.FateOf(err) != onceward.Unknown || !errors.Is(err, context.Canceled) || !errors.Is(err, reason) || len(s.called()) != 1 {
+			t.Errorf("cancelled: %v after %d calls", err, len(s.called()))
 		}
 
 		ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -166,16 +166,16 @@ func TestClientDeadlineAndCancellation(t *testing.T) {
 }
 
 func TestClientAttemptTimeoutIsNotTheCallersDeadline(t *testing.T) {
-	lose, _ := stall(t, func(w http.ResponseWriter) {
+	s := startTiny(t, nil)
+	s.lose, _ = stall(t, func(w http.ResponseWriter) {
 		w.WriteHeader(http.StatusCreated)
 		_ = http.NewResponseController(w).Flush()
 	})
-	s := startTiny(t, lose)
 	p := quick
 	p.Attempts, p.AttemptTimeout = 2, 30*time.Millisecond
 	_, err := newTestClient(t, ClientConfig{Policy: p}).Do(post(t, s.URL, "pay 5"))
-	if onceward.FateOf(err) != onceward.Unknown || !errors.Is(err, retry.ErrAttemptTimeout) || errors.Is(err, context.DeadlineExceeded) || len(s.calls) != 2 {
-		t.Errorf("%v after %d calls", err, len(s.calls))
+	if onceward.FateOf(err) != onceward.Unknown || !errors.Is(err, retry.ErrAttemptTimeout) || errors.Is(err, context.DeadlineExceeded) || len(s.called()) != 2 {
+		t.Errorf("%v after %d calls", err, len(s.called()))
 	}
 }
 
@@ -222,8 +222,8 @@ func TestClientReturnsTheReplyWithEveryEnd(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := startTiny(t, func(_ int, w http.ResponseWriter) bool { return c.answer(w) })
 			resp, err := newTestClient(t, ClientConfig{MaxReply: 1000}).Do(post(t, s.URL, "pay 5"))
-			if (err == nil) != c.fine || onceward.FateOf(err) != c.fate || c.is != nil && !errors.Is(err, c.is) || len(s.calls) != c.calls {
-				t.Errorf("%v: %v after %d calls", onceward.FateOf(err), err, len(s.calls))
+			if (err == nil) != c.fine || onceward.FateOf(err) != c.fate || c.is != nil && !errors.Is(err, c.is) || len(s.called()) != c.calls {
+				t.Errorf("%v: %v after %d calls", onceward.FateOf(err), err, len(s.called()))
 			}
 			if c.status == 0 && resp != nil || c.status != 0 && (resp == nil || resp.StatusCode != c.status) {
 				t.Errorf("response %v", resp)
@@ -242,14 +242,14 @@ func TestClientSafeRequestsHaveNoKey(t *testing.T) {
 	s := startTiny(t, func(call int, w http.ResponseWriter) bool { return call == 1 && cut(w, "") })
 	client := newTestClient(t, ClientConfig{})
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
-	if _, err := client.Do(req); err != nil || s.calls[len(s.calls)-1].Get(HeaderKey) != "" {
-		t.Errorf("%v, %v", err, s.calls)
+	if _, err := client.Do(req); err != nil || s.called()[len(s.called())-1].Get(HeaderKey) != "" {
+		t.Errorf("%v, %v", err, s.called())
 	}
 	s = startTiny(t, func(_ int, w http.ResponseWriter) bool { w.WriteHeader(404); return true })
 	req, _ = http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
 	req.Header.Set(HeaderKey, `"my,own"`)
-	if resp, err := client.Do(req); err != nil || resp.StatusCode != 404 || s.calls[0].Get(HeaderKey) != `"my,own"` {
-		t.Errorf("%v, %v", err, s.calls)
+	if resp, err := client.Do(req); err != nil || resp.StatusCode != 404 || s.called()[0].Get(HeaderKey) != `"my,own"` {
+		t.Errorf("%v, %v", err, s.called())
 	}
 }
 
@@ -274,8 +274,8 @@ func TestClientConcurrentSendsOfOneOperation(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if s.effects != 1 {
-		t.Errorf("%d effects, want 1", s.effects)
+	if s.ran() != 1 {
+		t.Errorf("%d effects, want 1", s.ran())
 	}
 }
 

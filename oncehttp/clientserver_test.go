@@ -61,6 +61,18 @@ func (s *tinyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(reply)
 }
 
+// seen is a copy of what the server knows so far.
+func (s *tinyServer) seen() (effects, keys int, calls []http.Header, bodies []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.effects, len(s.saved), append([]http.Header(nil), s.calls...), append([]string(nil), s.bodies...)
+}
+
+func (s *tinyServer) ran() int              { effects, _, _, _ := s.seen(); return effects }
+func (s *tinyServer) keys() int             { _, keys, _, _ := s.seen(); return keys }
+func (s *tinyServer) called() []http.Header { _, _, calls, _ := s.seen(); return calls }
+func (s *tinyServer) got() []string         { _, _, _, bodies := s.seen(); return bodies }
+
 // cut sends text as it is and closes the connection.
 func cut(w http.ResponseWriter, text string) bool {
 	conn, buffered, err := w.(http.Hijacker).Hijack()

@@ -36,8 +36,8 @@ func TestOperationSurvivesACrash(t *testing.T) {
 	if _, err = client.Send(t.Context(), op); onceward.FateOf(err) != onceward.Unknown {
 		t.Fatalf("%v", err)
 	}
-	if user, password, _ := (&http.Request{Header: s.calls[0]}).BasicAuth(); user != "ann" || password != "word" || s.calls[0].Get("Cookie") == "" {
-		t.Errorf("the secrets were not sent: %v", s.calls[0])
+	if user, password, _ := (&http.Request{Header: s.called()[0]}).BasicAuth(); user != "ann" || password != "word" || s.called()[0].Get("Cookie") == "" {
+		t.Errorf("the secrets were not sent: %v", s.called()[0])
 	}
 
 	var read Operation
@@ -45,10 +45,10 @@ func TestOperationSurvivesACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, err := newTestClient(t, ClientConfig{}).Send(t.Context(), read.WithSecrets(http.Header{"X-Api-Key": {"other"}}))
-	if err != nil || bodyOf(t, resp) != "done: pay 5" || s.effects != 1 || read.Key() != op.Key() {
-		t.Errorf("%v, %d effects", err, s.effects)
+	if err != nil || bodyOf(t, resp) != "done: pay 5" || s.ran() != 1 || read.Key() != op.Key() {
+		t.Errorf("%v, %d effects", err, s.ran())
 	}
-	if last := s.calls[len(s.calls)-1]; last.Get("X-Kept") != "yes" || last.Get("X-Api-Key") != "other" {
+	if last := s.called()[len(s.called())-1]; last.Get("X-Kept") != "yes" || last.Get("X-Api-Key") != "other" {
 		t.Errorf("%v", last)
 	}
 }
@@ -130,9 +130,9 @@ func TestOperationIsFrozen(t *testing.T) {
 	if _, err := newTestClient(t, ClientConfig{}).Do(req); err != nil {
 		t.Fatal(err)
 	}
-	for i := range s.calls {
-		if s.bodies[i] != "pay 5" || s.calls[i].Get("X-Kept") != "yes" {
-			t.Errorf("call %d: %q %v", i, s.bodies[i], s.calls[i])
+	for i := range s.called() {
+		if s.got()[i] != "pay 5" || s.called()[i].Get("X-Kept") != "yes" {
+			t.Errorf("call %d: %q %v", i, s.got()[i], s.called()[i])
 		}
 	}
 }

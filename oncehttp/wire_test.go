@@ -207,12 +207,12 @@ func TestWireAuthorizePerAttempt(t *testing.T) {
 	if _, err := client.Do(post(t, s.URL, "pay 5")); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.calls) != 2 || s.calls[1].Get("Authorization") != "Bearer 2" || s.bodies[1] != "pay 5" || len(s.saved) != 1 || s.saved["another"] != nil {
-		t.Errorf("%v %q", s.calls, s.bodies)
+	if len(s.called()) != 2 || s.called()[1].Get("Authorization") != "Bearer 2" || s.got()[1] != "pay 5" || s.called()[1].Get(HeaderKey) == "another" {
+		t.Errorf("%v %q", s.called(), s.got())
 	}
 	refusal := errors.New("no token")
 	client = newTestClient(t, ClientConfig{Authorize: func(*http.Request) error { return refusal }})
-	if _, err := client.Do(post(t, s.URL, "pay 5")); !errors.Is(err, refusal) || onceward.FateOf(err) != onceward.NotExecuted || len(s.calls) != 2 {
+	if _, err := client.Do(post(t, s.URL, "pay 5")); !errors.Is(err, refusal) || onceward.FateOf(err) != onceward.NotExecuted || len(s.called()) != 2 {
 		t.Errorf("%v", err)
 	}
 }

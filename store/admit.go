@@ -12,7 +12,7 @@ func (k keeping) admit(stamp Time, env Env) Verdict {
 	switch {
 	case stamp == 0:
 		return Granted
-	case stamp <= env.Watermark, stamp < env.Now.Add(-k.window):
+	case env.sealed(stamp), stamp < env.Now.Add(-k.window):
 		return Expired
 	case stamp > env.Now.Add(k.guard):
 		return FromFuture

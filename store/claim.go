@@ -24,6 +24,9 @@ func Claim(r Record, q ClaimRequest, env Env) Step {
 	if v := mayAct(q, env); v != Granted {
 		return found(v, r, env)
 	}
+	if r.State == Claimed && env.sealed(r.Stamp) { // restored from a backup, perhaps, and started since
+		return found(Expired, r, env)
+	}
 	return takeOver(r, q, env)
 }
 
@@ -93,6 +96,6 @@ func takeOver(r Record, q ClaimRequest, env Env) Step {
 	}
 	r.Token, r.Lease = q.Token, env.Now.Add(q.Lease)
 	r.Claims++
-	r.Version++
+	r.Version = FirstVersion(q.Token)
 	return put(TakenOver, r, env)
 }

@@ -49,6 +49,8 @@ func cancel(r Record, q DecideRequest, env Env) Step {
 			return found(v, r, env)
 		}
 		r = Record{Identity: q.Identity, FirstSeen: env.Now, Version: FirstVersion(q.Token) - 1}
+	case r.State == Claimed && r.Lapsed(env.Now) && env.sealed(r.Stamp): // as in a takeover
+		return found(Expired, r, env)
 	case r.State == Claimed && r.Lapsed(env.Now): // its token's start will fail
 	default:
 		return found(look(r, env), r, env)

@@ -3,7 +3,7 @@ package store
 // Read is what [Desk.Get] answers.
 func Read(r Record, who Identity, env Env) Answer {
 	v := look(r, env)
-	if v == Absence && who.Stamp != 0 && who.Stamp <= env.Watermark {
+	if v == Absence && env.sealed(who.Stamp) {
 		v = Expired
 	}
 	return found(v, r, env).Answer

@@ -119,7 +119,7 @@ type Record struct {
 	Doubted     bool   // its start has been taken over: an earlier owner may have had its effect. Implies Started
 	Claims      uint32 // how many tokens have held it
 	FirstSeen   Time   // of the first claim
-	Version     uint64 // from a start of its own in each life, +1 with every change but a heartbeat
+	Version     uint64 // FirstVersion of the owner's token, +1 with every change by it but a heartbeat
 	End         End
 	SafeNewKey  bool   // Done and not executed: no send under this key can have taken effect or will
 	DoneAt      Time   // Done only

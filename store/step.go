@@ -9,6 +9,9 @@ type Env struct {
 	Dead      bool // a mark against the request's token is alive
 }
 
+// sealed reports whether a key of that stamp is inadmissible for ever.
+func (e Env) sealed(stamp Time) bool { return stamp != 0 && stamp <= e.Watermark }
+
 // Write says what becomes of the record.
 type Write uint8
 
@@ -46,8 +49,8 @@ func remove(v Verdict, env Env) Step {
 	return s
 }
 
-// FirstVersion is where a record's life begins to count. It is drawn from the first token, so that a record that was released and claimed anew is
-// at a version that nobody has seen: otherwise a decision about the first life would fit the second. 52 bits: it goes through JSON whole.
+// FirstVersion is where an owner's versions of a record begin, in a new record and after a takeover. It is drawn from the owner's token, so that
+// a version names its owner too: otherwise a decision about a record that was looked at could fit a later owner's. 52 bits: it goes through JSON whole.
 func FirstVersion(t Token) uint64 {
 	drawn := binary.BigEndian.Uint64(t[:8]) ^ binary.BigEndian.Uint64(t[8:])
 	return drawn&(1<<40-1)<<12 + 1

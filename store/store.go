@@ -38,6 +38,7 @@ type Protocol interface {
 	//	C4  Done: Replay, with the reply.
 	//	C5  Open, another's and not lapsed: InFlight.
 	//	C6  Claimed and lapsed: TakenOver, with the new token; fingerprint, policy, hint and first sight are the first's.
+	//	    If its stamp is sealed: Expired. It may come from a backup, and have been started since.
 	//	C7  Started, lapsed and the record's policy is MarkUnknown: Unknown, nothing changes, whatever policy the request has.
 	//	C8  Started, lapsed and the record's policy is Rerun: TakenOver, Started and Doubted, whatever policy the request has.
 	//	C9  Absent and stamped: a stamp at or below the watermark, or older than the window: Expired. Checked before C10 and C11.
@@ -80,7 +81,7 @@ type Desk interface {
 	//	D2  Happened and DidNotHappen: only from Unknown and only at the given version; Done, with actor and reason in the trail.
 	//	D3  Another version: Conflict. Not unknown: InFlight, Lapsed, Replay or Absence, as found. Nothing changes.
 	//	D4  DidNotHappen never makes the record absent; SafeNewKey only if attested and the key is stamped.
-	//	D5  Cancel: absent and admissible (C9, C10), or Claimed and lapsed: Done(cancelled). Otherwise it tells what it found.
+	//	D5  Cancel: absent and admissible (C9, C10), or Claimed, lapsed and not sealed: Done(cancelled). Otherwise it tells what it found.
 	//	    Only a cancel with an actor leaves an entry in the trail: strangers must not fill it.
 	//	D6  ReleaseClaim: only Claimed and lapsed, at the given version: absent, with actor and reason in the trail.
 	//	D7  At capacity a Cancel that would create a record is ErrFull.
@@ -204,7 +205,7 @@ type DecideRequest struct {
 	Token    Token // of this decision; drawn like a claim's
 	Decision Decision
 	Version  uint64 // Happened, DidNotHappen, ReleaseClaim: the version that was looked at
-	Attested bool   // DidNotHappen: the actor attests that the old owner can no longer act
+	Attested bool   // DidNotHappen: the actor attests that no earlier owner can act any more
 	Reply    []byte // Happened: what callers shall get; nil: a tombstone
 	Actor    string // who; required but for Cancel; at most MaxName bytes
 	Reason   string // why; required but for Cancel; at most MaxReason bytes

@@ -2,7 +2,10 @@ module github.com/onceward/onceward/cmd/onceward
 
 go 1.26
 
-require github.com/spf13/cobra v1.10.2
+require (
+	github.com/onceward/onceward v0.1.0
+	github.com/spf13/cobra v1.10.2
+)
 
 require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect

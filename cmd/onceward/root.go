@@ -12,6 +12,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
+		newDemo(),
 		newVersion(),
 	)
 	return root

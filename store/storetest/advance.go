@@ -138,13 +138,17 @@ func a5(w *world) {
 	r, late := w.notExecuted()
 	a := w.advance(store.OpComplete, r.Identity, late)
 	w.want(a, store.Lost)
+	b := w.advance(store.OpComplete, r.Identity, late)
+	w.want(b, store.Lost)
 	w.same(r)
 	trail := w.trail(r.ID)
-	if len(trail) != 2 {
-		w.Fatalf("the trail has %d entries, want the decision and the contradiction", len(trail))
+	if len(trail) != 3 {
+		w.Fatalf("the trail has %d entries, want the decision and two contradictions", len(trail))
 	}
 	want := store.Entry{At: a.Now, Who: r.Identity, Action: store.ActionContradiction, Version: r.Version}
 	expect(w, "the second entry", trail[1], want)
+	want.At = b.Now // each time
+	expect(w, "the third entry", trail[2], want)
 
 	// What did happen is no contradiction: nothing was promised.
 	u := w.unknown()

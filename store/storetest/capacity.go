@@ -32,7 +32,7 @@ func (w *world) full(first func()) (last store.Identity, ok bool) {
 	}
 	w.open(func(t testing.TB) store.Store { return w.h.Full(t) })
 	first()
-	for range 10_000 {
+	for range 2000 {
 		last = w.key()
 		a, err := w.store.Claim(w.ctx, claimRequest(last, w.token(), reserved))
 		switch {
@@ -43,7 +43,7 @@ func (w *world) full(first func()) (last store.Identity, ok bool) {
 		}
 		w.want(a, store.Granted)
 	}
-	w.Fatal("10,000 claims had room: Harness.Full should open a smaller store")
+	w.Fatal("2,000 claims had room: Harness.Full should open a smaller store")
 	return last, false
 }
 

@@ -14,6 +14,7 @@ var claimCases = []Case{
 	{"C5_open_is_in_flight", c5},
 	{"C6_lapsed_claim_is_taken_over", c6},
 	{"C6_takeover_into_started_is_not_doubted", c6Straight},
+	{"C6_a_sealed_claim_is_not_taken_over", c6Sealed},
 	{"C7_unknown_is_held_whatever_the_request_says", c7},
 	{"C8_rerun_is_taken_over_whatever_the_request_says", c8},
 }
@@ -118,12 +119,23 @@ func c6(w *world) {
 		q.Hint = 8
 	})
 	want := first // fingerprint, policy, hint and first sight are the first's
-	want.Token, want.Lease, want.Claims, want.Version = token, a.Now.Add(long), 2, first.Version+1
+	want.Token, want.Lease, want.Claims, want.Version = token, a.Now.Add(long), 2, store.FirstVersion(token)
 	if d := diff(w.want(a, store.TakenOver), want); d != "" {
 		w.Errorf("after the takeover: %s", d)
 	}
 	w.same(want)
 	w.want(w.advance(store.OpStart, first.Identity, first.Token), store.Lost)
+}
+
+func c6Sealed(w *world) {
+	who := w.stamped(w.now())
+	r := w.want(w.claim(who, w.token(), w.brief), store.Granted)
+	w.lapse()
+	w.seal("orders", who.Stamp)
+	w.want(w.claim(who, w.token()), store.Expired)
+	w.want(w.decide(store.Cancel, who, w.token()), store.Expired)
+	w.same(r)
+	w.want(w.claim(who, r.Token), store.Granted) // its owner is its owner
 }
 
 func c6Straight(w *world) {

@@ -8,6 +8,7 @@ var decideCases = []Case{
 	{"D2_happened_with_and_without_a_reply", d2Reply},
 	{"D2_did_not_happen", d2Not},
 	{"D3_only_at_the_version_that_was_looked_at", d3Version},
+	{"D3_a_look_at_an_earlier_life_does_not_fit", d3Life},
 	{"D3_only_what_is_unknown", d3State},
 	{"D4_never_absent_and_safe_only_if_attested_and_stamped", d4},
 	{"D6_release_of_a_lapsed_claim", d6},
@@ -84,6 +85,15 @@ func d3Version(w *world) {
 		}
 		expect(w, "entries after refusals", len(w.trail(u.ID)), 0)
 	}
+}
+
+func d3Life(w *world) {
+	first := w.unknown()
+	w.want(w.advance(store.OpRelease, first.Identity, first.Token), store.Applied)
+	second := w.want(w.claim(first.Identity, w.token(), straight, w.brief), store.Granted)
+	w.lapse()
+	w.want(w.decide(store.DidNotHappen, first.Identity, w.token(), atVersion(first.Version)), store.Conflict)
+	w.same(second)
 }
 
 func d3State(w *world) {

@@ -76,7 +76,7 @@ func sketch(r store.Record) string {
 	if r.State == store.Absent {
 		return "absent"
 	}
-	s := fmt.Sprintf("%v(%x) of %s, version %d", r.State, r.Token[:2], r.Key, r.Version)
+	s := fmt.Sprintf("%v(%x) of %s, version %d", r.State, r.Token[:2], label(r.Identity), r.Version)
 	if r.Doubted {
 		s += ", doubted"
 	}

@@ -35,7 +35,7 @@ type Harness struct {
 	// PurgeLag is how long after its PurgeAt a record may outstay a Purge, for stores that remove whole buckets. Zero: not at all.
 	PurgeLag time.Duration
 
-	// Full opens a fresh and empty store with room for at least 8 and at most 10,000 records.
+	// Full opens a fresh and empty store with room for at least 8 and at most 1,000 records.
 	// Nil: the store has no bound of its own, so its Stats must say so.
 	Full func(t testing.TB) store.Store
 }

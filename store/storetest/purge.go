@@ -39,7 +39,7 @@ func p1(w *world) {
 	}
 	expect(w, "how many are removed once more", w.purge(), 0)
 
-	w.pass(100 * w.short) // open records wait for ever
+	w.pass(10 * w.short) // open records wait for ever
 	w.purge()
 	for _, r := range keep {
 		w.same(r)

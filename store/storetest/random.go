@@ -18,11 +18,11 @@ var randomCases = []Case{
 
 // x2Random walks the store through random sequences beside a model that is driven by the pure functions.
 func x2Random(w *world) {
-	first, walks, length := uint64(1), 6, 250
+	first, walks, length := uint64(1), 5, 250
 	switch {
 	case os.Getenv("ONCEWARD_SOAK") != "":
 		walks, length = 400, 1000
-	case testing.Short():
+	case testing.Short(), w.h.Advance == nil:
 		walks = 2
 	}
 	if s := os.Getenv("ONCEWARD_SEED"); s != "" {

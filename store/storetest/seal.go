@@ -40,8 +40,9 @@ func s2(w *world) {
 		w.same(r)
 	}
 	w.want(w.claim(done.Identity, w.token()), store.Replay)
-	w.want(w.claim(lapsed.Identity, w.token()), store.TakenOver)
+	w.want(w.claim(lapsed.Identity, w.token()), store.Expired)
 	w.want(w.claim(unknown.Identity, w.token()), store.Unknown)
 	w.want(w.advance(store.OpComplete, open.Identity, open.Token), store.Applied)
+	w.want(w.advance(store.OpComplete, lapsed.Identity, lapsed.Token), store.Applied)
 	w.want(w.advance(store.OpComplete, unknown.Identity, unknown.Token), store.Applied)
 }

@@ -23,6 +23,7 @@ type walk struct {
 	start store.Time
 	last  store.Time // the store's clock as last seen
 	rng   *rand.Rand
+	met   store.Identity // in the last move
 	said  string
 }
 
@@ -82,8 +83,16 @@ func (k *walk) some(least, most int) time.Duration {
 
 func (k *walk) chance(percent int) bool { return k.rng.IntN(100) < percent }
 
-// who draws an identity: few enough to meet again, and stamped ones around the present.
+// who draws an identity, or stays with the last one: few enough to meet again, and stamped ones around the present.
 func (k *walk) who() store.Identity {
+	if k.met.Service != "" && k.chance(30) { // stay with it
+		return k.met
+	}
+	k.met = k.draw()
+	return k.met
+}
+
+func (k *walk) draw() store.Identity {
 	service := []string{"orders", "refunds"}[k.rng.IntN(2)]
 	if k.chance(40) {
 		return identity(service, "alice", fmt.Sprintf("u%d", k.rng.IntN(2)), 0)
@@ -100,7 +109,7 @@ func (k *walk) who() store.Identity {
 
 // token draws one of a few tokens of the identity; half of the time the record's own.
 func (k *walk) token(who store.Identity) store.Token {
-	if r := k.model.records[who.ID]; r.Open() && k.chance(50) {
+	if r := k.model.records[who.ID]; r.State != store.Absent && k.chance(60) {
 		return r.Token
 	}
 	t := tokenOf(uint64(1 + k.rng.IntN(3)))
@@ -131,3 +140,6 @@ func (k *walk) compare(who store.Identity, token store.Token, a store.Answer, st
 	k.model.write(who, token, s, laterMark)
 	return nil
 }
+
+// label names an operation of a walk in its history.
+func label(who store.Identity) string { return who.Service + "/" + who.Key }

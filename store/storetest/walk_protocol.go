@@ -32,13 +32,19 @@ func (k *walk) claim() error {
 	q.Fingerprints = [][]store.Fingerprint{
 		{print(1, request)}, {print(2, request), print(1, request)}, {print(2, request)}, nil,
 	}[min(k.rng.IntN(16)/5, 3)]
-	k.say("claim %s token %x start %v %v lease %v window %v guard %v until %v", who.Key, q.Token[:2], q.Start, q.Policy,
+	k.say("claim %s token %x start %v %v lease %v window %v guard %v until %v", label(who), q.Token[:2], q.Start, q.Policy,
 		q.Lease, q.Window, q.Guard, k.since(q.ValidUntil))
 	a, err := k.store.Claim(k.ctx, q)
 	if err != nil {
 		return err
 	}
 	return k.compare(who, q.Token, a, func(r store.Record, env store.Env) store.Step { return store.Claim(r, q, env) })
+}
+
+// stay remembers whom the move is about.
+func (k *walk) stay(who store.Identity) store.Identity {
+	k.met = who
+	return who
 }
 
 func (k *walk) since(t store.Time) string {
@@ -50,8 +56,10 @@ func (k *walk) since(t store.Time) string {
 
 func (k *walk) advance() error {
 	who := k.who()
-	if open := k.model.sorted(store.Record.Open); len(open) > 0 && k.chance(75) {
-		who = open[k.rng.IntN(len(open))].Identity
+	if open := k.model.sorted(store.Record.Open); len(open) > 0 && k.chance(70) {
+		who = k.stay(open[k.rng.IntN(len(open))].Identity)
+	} else if all := k.model.sorted(func(store.Record) bool { return true }); len(all) > 0 && k.chance(60) {
+		who = k.stay(all[k.rng.IntN(len(all))].Identity)
 	}
 	q := store.AdvanceRequest{Identity: who, Token: k.token(who), Op: everyOp[k.rng.IntN(len(everyOp))]}
 	switch q.Op {
@@ -65,7 +73,7 @@ func (k *walk) advance() error {
 	case store.OpRelease:
 		q.ValidUntil = k.moment()
 	}
-	k.say("%v %s token %x lease %v until %v", q.Op, who.Key, q.Token[:2], q.Lease, k.since(q.ValidUntil))
+	k.say("%v %s token %x lease %v until %v", q.Op, label(who), q.Token[:2], q.Lease, k.since(q.ValidUntil))
 	a, err := k.store.Advance(k.ctx, q)
 	if err != nil {
 		return err
@@ -76,13 +84,15 @@ func (k *walk) advance() error {
 func (k *walk) decide() error {
 	who := k.who()
 	if open := k.model.sorted(func(r store.Record) bool { return r.Lapsed(k.last) }); len(open) > 0 && k.chance(75) {
-		who = open[k.rng.IntN(len(open))].Identity
+		who = k.stay(open[k.rng.IntN(len(open))].Identity)
 	}
 	q := store.DecideRequest{
 		Identity: who, Token: k.token(who), Decision: store.Decision(1 + k.rng.IntN(4)),
 		Actor: "ops", Reason: "why not", Window: k.some(1, 6), Guard: k.some(0, 1),
 	}
-	q.Token[15]++ // a decision's token is nobody's claim
+	if k.model.records[who.ID].State != store.Done {
+		q.Token[15]++ // a decision's token is nobody's claim
+	}
 	q.Version = k.model.records[who.ID].Version
 	switch {
 	case q.Decision == store.Cancel && k.chance(50):
@@ -94,7 +104,7 @@ func (k *walk) decide() error {
 	if q.Decision == store.Happened && k.chance(60) {
 		q.Reply = []byte("by hand")
 	}
-	k.say("%v %s token %x version %d", q.Decision, who.Key, q.Token[:2], q.Version)
+	k.say("%v %s token %x version %d", q.Decision, label(who), q.Token[:2], q.Version)
 	a, err := k.store.Decide(k.ctx, q)
 	if err != nil {
 		return err
@@ -104,7 +114,7 @@ func (k *walk) decide() error {
 
 func (k *walk) get() error {
 	who := k.who()
-	k.say("get %s", who.Key)
+	k.say("get %s", label(who))
 	return k.look(who)
 }
 

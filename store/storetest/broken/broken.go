@@ -36,9 +36,11 @@ func decide(wrong func(store.Record, store.DecideRequest, store.Env) store.Step)
 	return func(r *storetest.Rules) { r.Decide = wrong }
 }
 
-// race gives other callers the time that a missing lock gives them.
-func race(unlock, lock func()) {
-	unlock()
-	time.Sleep(50 * time.Microsecond)
-	lock()
+// race gives other callers, for d, the time that a missing lock gives them.
+func race(d time.Duration) func(unlock, lock func()) {
+	return func(unlock, lock func()) {
+		unlock()
+		time.Sleep(d)
+		lock()
+	}
 }

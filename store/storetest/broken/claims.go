@@ -8,7 +8,14 @@ import (
 )
 
 var claims = []Store{
-	{Name: "read and write are two steps", Clause: "X1", Break: func(r *storetest.Rules) { r.Gap = race }},
+	{Name: "read and write are two steps", Clause: "X1", Break: func(r *storetest.Rules) { r.Gap = race(100 * time.Microsecond) }},
+	{Name: "every life counts from one", Clause: "D3", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
+		s := store.Claim(r, q, env)
+		if s.Write == store.Put && r.State == store.Absent {
+			s.Answer.Record.Version = 1
+		}
+		return s
+	})},
 	{Name: "own token is in flight to itself", Clause: "C2", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
 		if r.Open() && r.Token == q.Token {
 			q.Token[0]++
@@ -33,6 +40,12 @@ var claims = []Store{
 			s.Answer.Record.FirstSeen = env.Now
 		}
 		return s
+	})},
+	{Name: "takeover after a seal", Clause: "C6", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
+		if r.State == store.Claimed {
+			env.Watermark = 0
+		}
+		return store.Claim(r, q, env)
 	})},
 	{Name: "policy comes from the request, unknown re-runs", Clause: "C7", Break: claim(fromRequest(store.Rerun))},
 	{Name: "policy comes from the request, rerun is held", Clause: "C8", Break: claim(fromRequest(store.MarkUnknown))},

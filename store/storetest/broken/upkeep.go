@@ -1,6 +1,8 @@
 package broken
 
 import (
+	"time"
+
 	"github.com/onceward/onceward/store"
 	"github.com/onceward/onceward/store/storetest"
 )
@@ -23,7 +25,7 @@ var upkeep = []Store{
 		r.SealTo = func(_, now store.Time) store.Time { return now }
 	}},
 	{Name: "purge removes before it seals", Clause: "X1", Break: func(r *storetest.Rules) {
-		r.PurgeGap = race
+		r.PurgeGap = race(5 * time.Millisecond)
 	}},
 	{Name: "purge drops marks that live", Clause: "P4", Break: func(r *storetest.Rules) {
 		r.Forget = func(_, _ store.Time) bool { return true }

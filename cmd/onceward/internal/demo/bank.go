@@ -77,8 +77,11 @@ func (b *bank) door(next http.Handler) http.Handler {
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(seen, r)
 		// The reply is small: net/http sends it when this handler returns, so the note is in time.
-		replayed := w.Header().Get(oncehttp.HeaderReplayed) == "true"
-		b.diary.note(number, event{step: stepAnswered, status: seen.status, replayed: replayed})
+		b.diary.note(number, event{
+			step: stepAnswered, status: seen.status,
+			saved:    w.Header().Get(oncehttp.HeaderOutcome) == oncehttp.OutcomeSaved,
+			replayed: w.Header().Get(oncehttp.HeaderReplayed) == "true",
+		})
 	})
 }
 

@@ -34,7 +34,7 @@ type Config struct {
 	Loss     float64 // probability that a reply is lost, 0 to MaxLoss
 	Seed     uint64  // chooses transfers and faults. Every value is a seed, also zero
 
-	TimeLimit time.Duration // of each run; default 2 min. What is not known then stays unknown
+	TimeLimit time.Duration  // of each run; default 2 min. What is not known then stays unknown
 	Progress  func(Progress) // called one at a time, and must be quick; default: nobody is told
 	Clock     retry.Clock    // default: the real one
 	Rand      func() float64 // in [0, 1), for the clients' jitter, safe for concurrent use; default math/rand/v2.Float64
@@ -81,5 +81,5 @@ func (c Config) validate() error {
 	if len(wrong) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %w", ErrConfig, errors.Join(wrong...))
+	return fmt.Errorf("%w:\n%w", ErrConfig, errors.Join(wrong...))
 }

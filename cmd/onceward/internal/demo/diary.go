@@ -26,9 +26,10 @@ type event struct {
 	row      int    // moved: of the ledger
 	coins    int64  // moved
 	status   int    // answered
+	saved    bool   // answered: it is the operation's reply for ever
 	replayed bool   // answered: out of the record
 	failed   bool   // ended: without a reply that answers
-	text     string // ended, if it failed: how. settled: what the client tells
+	text     string // ended, if it failed: how, for the client. settled: what the client tells
 }
 
 // diaryPages is how many transfers have a diary: enough to find a good example, and it bounds the memory.

@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -12,7 +11,6 @@ import (
 	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/oncehttp"
 	"github.com/onceward/onceward/retry"
-	"github.com/onceward/onceward/store/memstore"
 )
 
 // keyed is the client half: each transfer is an operation with a key, and one whose fate is unknown is saved and sent again later.
@@ -74,6 +72,9 @@ func (k *keyed) prepare(ctx context.Context, t transfer, start time.Duration) er
 // finish sends the operation until its fate is known, or puts it away.
 func (k *keyed) finish(ctx context.Context, op *oncehttp.Operation, s saved) error {
 	resp, err := k.client.Send(ctx, op)
+	if resp != nil {
+		defer resp.Body.Close()
+	}
 	fate := onceward.FateOf(err)
 	if fate == onceward.Unknown && ctx.Err() != nil {
 		return nil // the trial is over; it stays unknown
@@ -98,8 +99,17 @@ func (k *keyed) finish(ctx context.Context, op *oncehttp.Operation, s saved) err
 	return nil
 }
 
-// resend takes operations out of the outbox, as a program does that has crashed in between.
+// resend takes one operation out of the outbox, as a program does that has crashed in between.
 func (k *keyed) resend(ctx context.Context) error {
+	select {
+	case s := <-k.outbox:
+		return k.again(ctx, s)
+	default:
+		return nil
+	}
+}
+
+func (k *keyed) resendAll(ctx context.Context) error {
 	for {
 		select {
 		case s := <-k.outbox:
@@ -135,47 +145,17 @@ func (k *keyed) observe(key onceward.Key, a retry.Attempt) {
 	if !ok {
 		return
 	}
-	e := event{step: stepEnded, failed: a.Err != nil}
-	if e.failed {
-		e.text = "refused"
-		switch a.End {
-		case retry.EndCutOff, retry.EndReplyCut:
-			e.text = "cut off"
-		case retry.EndAttemptTimeout:
-			e.text = "timed out"
-		}
-	} else if a.Next != retry.Final {
-		e.failed, e.text = true, "timed out"
+	e := event{step: stepEnded}
+	switch a.End {
+	case retry.EndSaved, retry.EndReplayed, retry.EndSuccess:
+	case retry.EndCutOff, retry.EndReplyCut:
+		e.failed, e.text = true, endCutOff
+	case retry.EndAttemptTimeout:
+		e.failed, e.text = true, endTimedOut
+	default:
+		e.failed, e.text = true, a.End.String()
 	}
 	k.trial.diary.note(number.(int), e)
 }
 
 func (k *keyed) close() { k.client.CloseIdleConnections() }
-
-// guarded is the server half around the bank.
-func guarded(t *trial) func(http.Handler) (server, error) {
-	return func(bank http.Handler) (server, error) {
-		guard, err := onceward.New(memstore.New(memstore.Config{}), onceward.Config{Observer: onceward.Observer{
-			Call: func(_ context.Context, e onceward.CallEvent) {
-				if e.Replayed {
-					t.replays.Add(1)
-				}
-			},
-		}})
-		if err != nil {
-			return server{}, err
-		}
-		// Everybody here is one customer. A real bank takes the principal from its authentication.
-		customer := func(*http.Request) (string, error) { return "customer", nil }
-		once, err := oncehttp.Middleware(guard, oncehttp.Principal("bank", customer), oncehttp.Config{})
-		if err != nil {
-			return server{}, errors.Join(err, guard.Close(context.Background()))
-		}
-		return server{handler: once(bank), end: guard.Close}, nil
-	}
-}
-
-// unguarded is a bank with nothing around it.
-func unguarded(bank http.Handler) (server, error) {
-	return server{handler: bank, end: func(context.Context) error { return nil }}, nil
-}

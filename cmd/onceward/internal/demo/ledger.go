@@ -26,6 +26,13 @@ func (l *ledger) move(t transfer, key string) (row int) {
 	return len(l.entries)
 }
 
+// balance returns what stands on every account. All began with nothing, and may owe.
+func (l *ledger) balance() [accounts]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.balances
+}
+
 // rows returns a copy of the entries.
 func (l *ledger) rows() []entry {
 	l.mu.Lock()

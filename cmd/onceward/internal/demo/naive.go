@@ -34,7 +34,7 @@ func (n *naive) send(ctx context.Context, t transfer) error {
 		err := n.post(ctx, t)
 		switch {
 		case ctx.Err() != nil:
-			return nil // the trial is over
+			return nil //nolint:nilerr // the trial is over
 		case err == nil:
 			n.trial.testify(t.number, "", onceward.Executed)
 			n.trial.settle(t.number, start, "reports: done")
@@ -76,6 +76,8 @@ func (n *naive) post(ctx context.Context, t transfer) error {
 // resend has nothing to do: what failed is forgotten.
 func (n *naive) resend(context.Context) error { return nil }
 
+func (n *naive) resendAll(context.Context) error { return nil }
+
 func (n *naive) close() { n.client.CloseIdleConnections() }
 
 // newRequest is the request of either client. Who wants a key adds it.
@@ -93,14 +95,20 @@ func newRequest(ctx context.Context, url string, t transfer) (*http.Request, err
 	return req, nil
 }
 
+// What a client knows after an attempt without a reply.
+const (
+	endCutOff   = "cut off: done or not?"
+	endTimedOut = "late: done or not?"
+)
+
 // howItFailed says for the picture how an attempt without a reply ended.
 func howItFailed(err error) string {
 	var failed *url.Error
 	switch {
 	case errors.As(err, &failed) && failed.Timeout():
-		return "timed out"
+		return endTimedOut
 	case errors.As(err, &failed):
-		return "cut off"
+		return endCutOff
 	}
 	return "refused"
 }

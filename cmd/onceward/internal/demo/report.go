@@ -13,8 +13,7 @@ import (
 // losses too, unless this machine is so slow that an attempt times out; times differ, and now and then how many replays there are.
 type Report struct {
 	Seed     uint64  `json:"seed"`
-	Wanted   int     `json:"wanted"`   // transfers, each once
-	Requests int     `json:"requests"` // the same number, as the setting is called
+	Wanted   int     `json:"wanted"` // transfers, each once
 	Clients  int     `json:"clients"`
 	Loss     float64 `json:"loss"` // probability that a reply is lost
 	Naive    Tally   `json:"naive"`
@@ -29,6 +28,7 @@ type Tally struct {
 	Doubled          int     `json:"doubled"`            // transfers with more than one row
 	Lost             int     `json:"lost"`               // transfers without a row
 	MoneyFromNowhere int64   `json:"money_from_nowhere"` // coins that moved and that nobody wanted moved
+	AccountsWrong    int     `json:"accounts_wrong"`     // accounts whose balance is not what the wanted transfers make it
 	FatesWrong       int     `json:"fates_wrong"`        // transfers of which a client has told something that the ledger contradicts
 	GaveUp           int     `json:"gave_up"`            // transfers that a client reported as failed
 	Unknown          int     `json:"unknown"`            // transfers of which no client knows at the end
@@ -74,13 +74,21 @@ func (t *trial) tally() Tally {
 		},
 		Seconds: t.took.Round(time.Millisecond).Seconds(),
 	}
+	var wanted [accounts]int64
 	for i, n := range times {
+		wanted[t.orders[i].from] -= t.orders[i].amount
+		wanted[t.orders[i].to] += t.orders[i].amount
 		switch {
 		case n == 0:
 			result.Lost++
 		case n > 1:
 			result.Doubled++
 			result.MoneyFromNowhere += int64(n-1) * t.orders[i].amount
+		}
+	}
+	for i, coins := range t.ledger.balance() {
+		if coins != wanted[i] {
+			result.AccountsWrong++
 		}
 	}
 	return result
@@ -108,9 +116,9 @@ var (
 func (r Report) Verdict() error {
 	var wrong []error
 	o := r.Onceward
-	if o.Effects != r.Wanted || o.Doubled != 0 || o.Lost != 0 || o.FatesWrong != 0 {
-		wrong = append(wrong, fmt.Errorf("%w: %d effects for %d transfers, %d doubled, %d lost, %d told wrongly; this is a bug, please report it with the seed %d",
-			ErrWrong, o.Effects, r.Wanted, o.Doubled, o.Lost, o.FatesWrong, r.Seed))
+	if o.Effects != r.Wanted || o.Doubled != 0 || o.Lost != 0 || o.AccountsWrong != 0 || o.FatesWrong != 0 {
+		wrong = append(wrong, fmt.Errorf("%w: %d effects for %d transfers, %d doubled, %d lost, %d balances wrong, %d fates told wrongly; this is a bug, please report it with the seed %d",
+			ErrWrong, o.Effects, r.Wanted, o.Doubled, o.Lost, o.AccountsWrong, o.FatesWrong, r.Seed))
 	}
 	if o.Unknown != 0 {
 		wrong = append(wrong, fmt.Errorf("%w: %d when the time limit was over; try fewer requests or less loss", ErrOpen, o.Unknown))

@@ -24,7 +24,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 		return Report{}, err
 	}
 	return Report{
-		Seed: cfg.Seed, Wanted: len(orders), Requests: cfg.Requests, Clients: cfg.Clients, Loss: cfg.Loss,
+		Seed: cfg.Seed, Wanted: len(orders), Clients: cfg.Clients, Loss: cfg.Loss,
 		Naive: without.tally(), Onceward: with.tally(), example: pickExample(orders, without.diary, with.diary),
 	}, nil
 }

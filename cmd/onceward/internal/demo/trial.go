@@ -50,7 +50,8 @@ type trial struct {
 // sender is one kind of client.
 type sender interface {
 	send(ctx context.Context, t transfer) error // until it is settled or put away
-	resend(ctx context.Context) error           // what was put away, until the trial is finished
+	resend(ctx context.Context) error           // one that was put away, if there is any
+	resendAll(ctx context.Context) error        // all that are put away, until the trial is finished
 	close()                                     // its connections
 }
 
@@ -105,15 +106,11 @@ func (t *trial) crowd(ctx context.Context, clients sender) error {
 	for range t.cfg.Clients {
 		work.Go(func() {
 			for i := next.Add(1) - 1; int(i) < len(t.orders) && limited.Err() == nil; i = next.Add(1) - 1 {
-				if err := clients.send(limited, t.orders[i]); err != nil {
+				if err := errors.Join(clients.send(limited, t.orders[i]), clients.resend(limited)); err != nil {
 					stop(err)
 				}
 			}
-		})
-	}
-	for range (t.cfg.Clients + 7) / 8 {
-		work.Go(func() {
-			if err := clients.resend(limited); err != nil {
+			if err := clients.resendAll(limited); err != nil {
 				stop(err)
 			}
 		})
