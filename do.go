@@ -75,14 +75,14 @@ func (p *pass) do(ctx context.Context) (Result, error) {
 		case f == nil:
 			return p.lead(ctx)
 		}
-		result, err, ok := f.follow(ctx, p.waitLeft())
+		result, ok, err := f.follow(ctx, p.waitLeft())
 		p.waited = time.Since(p.arrived)
 		switch {
 		case !ok:
 			continue
-		case err == ErrInProgress:
+		case errors.Is(err, errPatience):
 			return Result{}, p.inProgress()
-		case err != nil && ctx.Err() != nil:
+		case errors.Is(err, errLeft):
 			return Result{}, p.interrupted(ctx)
 		}
 		return result, err

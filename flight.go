@@ -2,6 +2,7 @@ package onceward
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -56,18 +57,24 @@ func (fs *flights) land(id store.ID, f *flight, result Result, err error, shared
 	close(f.landed)
 }
 
+// Why a follower stops waiting.
+var (
+	errPatience = errors.New("onceward: the wait is over")
+	errLeft     = errors.New("onceward: the caller has left")
+)
+
 // follow waits for the leader until the deadline. ok is false when there is nothing to share and the caller has to claim itself.
-func (f *flight) follow(ctx context.Context, wait time.Duration) (result Result, err error, ok bool) {
+func (f *flight) follow(ctx context.Context, wait time.Duration) (result Result, ok bool, err error) {
 	timer := time.NewTimer(max(wait, 0))
 	defer timer.Stop()
 	select {
 	case <-f.landed:
 		r := f.result
 		r.Replayed = f.err == nil && r.Standing == Saved
-		return r, f.err, f.shared
+		return r, f.shared, f.err
 	case <-timer.C:
-		return Result{}, ErrInProgress, true
+		return Result{}, true, errPatience
 	case <-ctx.Done():
-		return Result{}, context.Cause(ctx), true
+		return Result{}, true, errLeft
 	}
 }

@@ -127,8 +127,7 @@ func TestAReplyOverTheLimitIsATombstone(t *testing.T) {
 }
 
 func TestAFullStoreRefusesAndStillCompletes(t *testing.T) {
-	w := &world{t: t, store: &unreliable{Store: memstore.New(memstore.Config{MaxRecords: 1})}}
-	g, err := onceward.New(w.store, onceward.Config{})
+	g, err := onceward.New(memstore.New(memstore.Config{MaxRecords: 1}), onceward.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,7 @@ func TestReplyNeverPrints(t *testing.T) {
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "reply", r, slog.Any("pointer", &r))
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "reply", r, slog.Any("pointer", &r))
 	out := strings.ToLower(log.String())
-	for _, text := range []string{"secret", fmt.Sprintf("%x", "secret"), fmt.Sprint([]byte("secret"))[1:20]} {
+	for _, text := range []string{"secret", fmt.Sprintf("%x", "secret"), fmt.Sprintf("%v", []byte("secret"))[1:20]} {
 		if strings.Contains(out, text) {
 			t.Errorf("%q is in %s", text, out)
 		}

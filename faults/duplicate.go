@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"errors"
 	"log"
 	"math/rand/v2"
 	"net/http"
@@ -55,7 +56,7 @@ func (n *Network) deliverCopy(w *reply, r *http.Request) {
 // recovered does what net/http does for its own goroutines: a handler's panic ends the exchange, not the process.
 func recovered(r *http.Request) {
 	fault := recover()
-	if fault == nil || fault == http.ErrAbortHandler {
+	if err, ok := fault.(error); fault == nil || ok && errors.Is(err, http.ErrAbortHandler) {
 		return
 	}
 	logger := log.Default()

@@ -3,6 +3,7 @@ package retry
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -151,7 +152,7 @@ func TestLoopStops(t *testing.T) {
 				if s.calls != c.calls || e.Count != c.calls || len(e.Attempts) > MaxAttemptsKept {
 					t.Errorf("%d calls, %d counted, %d kept; want %d", s.calls, e.Count, len(e.Attempts), c.calls)
 				}
-				if c.stop != ErrAttemptsSpent && reply != c.reply {
+				if !errors.Is(c.stop, ErrAttemptsSpent) && reply != c.reply {
 					t.Errorf("reply %q, want %q", reply, c.reply)
 				}
 				if took := time.Since(began); took > c.within {
@@ -168,10 +169,7 @@ func TestLoopStops(t *testing.T) {
 func TestPollsBurnNoAttemptAndNoToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := NewBudget(BudgetConfig{Capacity: 1, PerSecond: Nothing, PerSuccess: Nothing})
-		endings := make([]Ending, 40)
-		for i := range endings {
-			endings[i] = Ending{End: EndInProgress}
-		}
+		endings := slices.Repeat([]Ending{{End: EndInProgress}}, 40)
 		s := &script{endings: append(endings, replied(EndReplayed))}
 		if _, err := Do(t.Context(), newLoop(t, Config{Policy: Policy{Attempts: 2}, Budget: b}), fresh(), s.try); err != nil || s.calls != 41 {
 			t.Errorf("%v after %d calls", err, s.calls)

@@ -83,6 +83,7 @@ const (
 // It stands in the record: changing a server's configuration never turns a held unknown into a second run.
 type Policy uint8
 
+// The policies.
 const (
 	MarkUnknown Policy = iota // hold the record as unknown until its late owner or somebody resolves it: at most once
 	Rerun                     // the next call takes the record over and runs again: at least once

@@ -38,7 +38,6 @@ func other(q *store.ClaimRequest)            { q.Fingerprints = []store.Fingerpr
 func validUntil(t store.Time) claimOption    { return func(q *store.ClaimRequest) { q.ValidUntil = t } }
 func markUntil(t store.Time) advanceOption   { return func(q *store.AdvanceRequest) { q.ValidUntil = t } }
 func atVersion(v uint64) decideOption        { return func(q *store.DecideRequest) { q.Version = v } }
-func attested(q *store.DecideRequest)        { q.Attested = true }
 func withReply(reply []byte) decideOption    { return func(q *store.DecideRequest) { q.Reply = reply } }
 func by(actor, reason string) decideOption {
 	return func(q *store.DecideRequest) { q.Actor, q.Reason = actor, reason }

@@ -55,7 +55,10 @@ func x5Wait(w *world) {
 		w.Errorf("Close: %v", err)
 	}
 	select {
-	case <-woken:
+	case err := <-woken:
+		if ctx.Err() != nil {
+			w.Errorf("a waiter of a closed store slept until its own end: %v", err)
+		}
 	case <-time.After(3 * time.Second):
 		w.Error("the store was closed, and a waiter was left waiting")
 	}

@@ -33,9 +33,9 @@ func x2Random(w *world) {
 		first = n
 	}
 	w.Logf("seeds %d to %d", first, first+uint64(walks)-1)
+	w.ctx = w.TB.Context() // many walks take their time, each call must not
 	for seed := first; seed < first+uint64(walks); seed++ {
 		moves := draw(seed, length)
-		w.ctx = w.TB.Context() // many walks take their time, each call must not
 		failed := w.walk(moves)
 		if failed == nil {
 			continue
