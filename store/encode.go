@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // The encoding of a record, version 1; docs/decisions/0001 has the table. The id is not part of it: it is the key
@@ -99,19 +100,22 @@ func DecodeRecord(id ID, b []byte) (Record, error) {
 	if flags&flagPrint != 0 {
 		r.Fingerprint.Version = d.byte()
 		copy(r.Fingerprint.Sum[:], d.take(len(r.Fingerprint.Sum)))
+		d.must(r.Fingerprint.Version != 0)
 	}
 	if hint := d.take(8); hint != nil {
 		r.Hint = binary.BigEndian.Uint64(hint)
 	}
 	copy(r.Token[:], d.take(len(r.Token)))
 	r.Version = d.uvarint()
-	r.Claims = uint32(d.uvarint())
+	claims := d.uvarint()
+	d.must(claims <= math.MaxUint32)
+	r.Claims = uint32(claims)
 	d.times(&r, flags)
 	r.Service, r.Principal, r.Key = d.string(MaxName), d.string(MaxName), d.string(MaxKey)
 	if flags&flagReply != 0 {
 		r.Reply = d.b
-	} else if len(d.b) > 0 {
-		d.failed = true
+	} else {
+		d.must(len(d.b) == 0)
 	}
 	if d.failed || r.State == Absent || r.End > EndCancelled || (r.State == Done) != (r.End != EndNone) {
 		return Record{}, fmt.Errorf("%w: truncated or damaged", ErrCorrupt)
@@ -133,6 +137,13 @@ func (d *decoder) take(n int) []byte {
 	head := d.b[:n]
 	d.b = d.b[n:]
 	return head
+}
+
+// must fails the decoder if what was read cannot have been written: two encodings of one record would break checksums and comparisons.
+func (d *decoder) must(ok bool) {
+	if !ok {
+		d.failed, d.b = true, nil
+	}
 }
 
 func (d *decoder) byte() byte {
@@ -164,6 +175,7 @@ func (d *decoder) times(r *Record, flags byte) {
 	r.FirstSeen = Time(d.varint())
 	if flags&flagStamped != 0 {
 		r.Stamp = r.FirstSeen + Time(d.varint())
+		d.must(r.Stamp != 0)
 	}
 	if r.State == Done {
 		r.DoneAt = r.FirstSeen + Time(d.varint())
@@ -176,7 +188,7 @@ func (d *decoder) times(r *Record, flags byte) {
 func (d *decoder) string(limit int) string {
 	n := d.uvarint()
 	if n > uint64(limit) {
-		d.failed, d.b = true, nil
+		d.must(false)
 		return ""
 	}
 	return string(d.take(int(n)))
