@@ -95,8 +95,8 @@ func (p *pass) replay(r store.Record) (Result, error) {
 	}
 	switch r.End {
 	case store.EndReply:
-		reply, err := DecodeReply(r.Reply) // stores do not change a reply
-		if err != nil {
+		var reply Reply // a copy: whoever changes it must not change the record
+		if err := reply.UnmarshalBinary(r.Reply); err != nil {
 			return Result{}, &Error{Op: "replay", Key: p.call.Key, Err: ErrReplyNotKept, Cause: err, Hint: "the operation is done, its saved reply is damaged"}
 		}
 		return Result{Reply: reply, Standing: Saved, Replayed: true}, nil

@@ -52,6 +52,8 @@ type Config struct {
 	MaxReply      int           // default 1 MiB, encoded; a larger reply is answered once and not kept
 	Reserve       int           // default 16 KiB: room that a claim reserves in a bounded store for its reply
 
+	Observer Observer // default: nobody is told
+
 	// Per service.
 
 	Window     time.Duration // default 24 h: how long a key is remembered after its completion
@@ -64,8 +66,7 @@ type Config struct {
 	SaveLimit     time.Duration // default 5 s: how long a caller waits for its reply to be saved; then saving goes on behind its back
 	MaxUnsettled  int           // default 10,000 releases and saves that wait for the store; beyond it new calls are refused
 	MaintainEvery time.Duration // default 1 min; NoMaintenance: never
-	Observer      Observer
-	Rand          io.Reader // default crypto/rand: tokens
+	Rand          io.Reader     // default crypto/rand: tokens
 }
 
 func (c Config) withDefaults() Config {
@@ -85,11 +86,14 @@ func (c Config) withDefaults() Config {
 	ints := []struct {
 		field *int
 		value int
-	}{{&c.MaxReply, DefaultMaxReply}, {&c.Reserve, min(DefaultReserve, max(c.MaxReply, 1))}, {&c.MaxUnsettled, DefaultMaxUnsettled}}
+	}{{&c.MaxReply, DefaultMaxReply}, {&c.Reserve, DefaultReserve}, {&c.MaxUnsettled, DefaultMaxUnsettled}}
 	for _, i := range ints {
 		if *i.field == 0 {
 			*i.field = i.value
 		}
+	}
+	if reserved := c.Reserve; reserved == DefaultReserve && c.MaxReply > 0 {
+		c.Reserve = min(reserved, c.MaxReply)
 	}
 	if c.Rand == nil {
 		c.Rand = rand.Reader

@@ -30,7 +30,7 @@ func (g *Guard) Do(ctx context.Context, call Call, fn func(context.Context, Atte
 // identify names the operation; scope and key must be whole.
 func (g *Guard) identify(call Call) (store.Identity, error) {
 	if call.Key.IsZero() {
-		return store.Identity{}, &Error{Op: "do", Err: ErrKeyMissing, SafeNewKey: true, Hint: "send a unique key with each operation"}
+		return store.Identity{}, &Error{Op: "do", Err: ErrKeyMissing, Hint: "send a unique key with each operation"}
 	}
 	if err := call.Scope.Validate(); err != nil {
 		return store.Identity{}, &Error{Op: "do", Key: call.Key, Err: ErrScopeInvalid, Cause: err, Hint: "the scope names the service and who calls; both are required"}

@@ -1,6 +1,7 @@
 package onceward
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -70,6 +71,7 @@ func (f *flight) follow(ctx context.Context, wait time.Duration) (result Result,
 	select {
 	case <-f.landed:
 		r := f.result
+		r.Reply.Body = bytes.Clone(r.Reply.Body)
 		r.Replayed = f.err == nil && r.Standing == Saved
 		return r, f.shared, f.err
 	case <-timer.C:

@@ -27,6 +27,7 @@ type core struct {
 	pace    atomic.Int64 // moving average of how long functions run, in nanoseconds
 	tokens  tokens
 	done    chan struct{} // closed by Close
+	shut    chan struct{} // closed when the first Close returns
 
 	mu     sync.Mutex
 	closed bool
@@ -43,11 +44,10 @@ func New(s store.Store, cfg Config) (*Guard, error) {
 	if s == nil {
 		return nil, &Error{Op: "new", Err: ErrConfig, Hint: "give a store, for example memstore.New(memstore.Config{})"}
 	}
-	if most := s.Traits().MaxReply; most > 0 && cfg.MaxReply > most {
-		return nil, &Error{Op: "new", Err: ErrConfig,
-			Hint: fmt.Sprintf("Config.MaxReply = %d: the %s store keeps at most %d bytes", cfg.MaxReply, s.Traits().Name, most)}
+	if err := fitsStore(cfg, s.Traits()); err != nil {
+		return nil, err
 	}
-	g := &Guard{cfg: cfg, core: &core{store: s, done: make(chan struct{}), tokens: tokens{rand: cfg.Rand}}}
+	g := &Guard{cfg: cfg, core: &core{store: s, done: make(chan struct{}), shut: make(chan struct{}), tokens: tokens{rand: cfg.Rand}}}
 	g.settler.init(cfg)
 	if cfg.MaintainEvery != NoMaintenance {
 		g.work.Add(1)
@@ -65,12 +65,24 @@ func (g *Guard) With(change func(*Config)) (*Guard, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	if err := fitsStore(cfg, g.store.Traits()); err != nil {
+		return nil, err
+	}
 	was := g.cfg
 	if cfg.Window != was.Window || cfg.Skew != was.Skew || cfg.UUIDv7Aged != was.UUIDv7Aged ||
-		cfg.StoreTimeout != was.StoreTimeout || cfg.MaxUnsettled != was.MaxUnsettled || cfg.MaintainEvery != was.MaintainEvery {
+		cfg.StoreTimeout != was.StoreTimeout || cfg.SaveLimit != was.SaveLimit || cfg.MaxUnsettled != was.MaxUnsettled || cfg.MaintainEvery != was.MaintainEvery {
 		return nil, &Error{Op: "with", Err: ErrConfig, Hint: "a route may change only the fields that Config calls per route"}
 	}
 	return &Guard{cfg: cfg, core: g.core}, nil
+}
+
+// fitsStore reports a reply limit that the store cannot keep.
+func fitsStore(cfg Config, t store.Traits) error {
+	if t.MaxReply == 0 || cfg.MaxReply <= t.MaxReply {
+		return nil
+	}
+	return &Error{Op: "new", Err: ErrConfig,
+		Hint: fmt.Sprintf("Config.MaxReply = %d: the %s store keeps at most %d bytes", cfg.MaxReply, t.Name, t.MaxReply)}
 }
 
 // Window is how long a key is remembered after its completion.
@@ -89,13 +101,19 @@ func (c *core) enter() error {
 
 // Close ends the guard: no new claims; the functions that run come to their end; their replies are saved; then
 // heartbeats, maintenance and the store end. If ctx ends first, Close stops waiting, closes the store and returns ctx's error: what was
-// not saved by then is unknown or lapses. A second Close is harmless.
+// not saved by then is unknown or lapses. A second Close waits for the first.
 func (g *Guard) Close(ctx context.Context) error {
 	g.mu.Lock()
 	if g.closed {
 		g.mu.Unlock()
-		return nil
+		select {
+		case <-g.shut:
+			return nil
+		case <-ctx.Done():
+			return &Error{Op: "close", Err: context.Cause(ctx), Hint: "another Close is still under way"}
+		}
 	}
+	defer close(g.shut)
 	g.closed = true
 	close(g.done)
 	g.mu.Unlock()

@@ -20,6 +20,7 @@ type heartbeat struct {
 	mu      sync.Mutex
 	timer   *time.Timer
 	stopped bool
+	ended   bool // the function has ended: that its record is another's now is no news
 }
 
 // beat starts the heartbeat. ctx is the function's context, which ends at the handler's limit.
@@ -29,6 +30,13 @@ func (o *owner) beat(ctx context.Context, replace context.CancelCauseFunc, lease
 	defer h.mu.Unlock()
 	h.timer = time.AfterFunc(h.every, h.once)
 	return h
+}
+
+// functionEnded tells the heartbeat that the owner is about to settle. It goes on meanwhile: a save that takes long must not lose the lease.
+func (h *heartbeat) functionEnded() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
 }
 
 // stop ends the heartbeat. A renewal that is under way is not waited for: it cannot harm, and Close waits for it.
@@ -50,20 +58,20 @@ func (h *heartbeat) begin() bool {
 	return true
 }
 
-// again sets the next renewal, unless the heartbeat has ended; it reports whether it goes on.
-func (h *heartbeat) again() bool {
+// again sets the next renewal, unless the heartbeat has ended.
+func (h *heartbeat) again(in time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.stopped {
-		h.timer.Reset(h.every)
+		h.timer.Reset(in)
 	}
-	return !h.stopped
 }
 
-func (h *heartbeat) ended() bool {
+// quiet reports whether nobody is to be told of a loss: the owner finds out itself when it settles.
+func (h *heartbeat) quiet() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.stopped
+	return h.stopped || h.ended
 }
 
 func (h *heartbeat) once() {
@@ -77,9 +85,11 @@ func (h *heartbeat) once() {
 	})
 	event := AlarmEvent{Service: o.who.Service, ID: o.who.ID, Key: o.call.Key, Err: err}
 	switch {
-	case err != nil, answer.Verdict == store.Applied:
-		h.again()
-	case h.ended(): // our own completion came first
+	case err != nil: // soon: a store that stumbles for a third of the lease must not cost the lease
+		h.again(min(h.every, time.Second))
+	case answer.Verdict == store.Applied:
+		h.again(h.every)
+	case h.quiet():
 	case answer.Verdict == store.Lapsed: // nobody has it yet: the reply may still be saved
 		event.Alarm, event.Err = AlarmLeaseLost, heldBy(answer.Record)
 		o.g.cfg.Observer.alarm(h.ctx, event)

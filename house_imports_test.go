@@ -32,7 +32,7 @@ var importTable = []importRule{
 	{dir: ".", may: []string{"store"}},
 	{dir: "retry", may: []string{"."}},
 	{dir: "faults"},
-	{dir: "oncehttp/…", may: []string{".", "retry"}},
+	{dir: "oncehttp/…", may: []string{".", "store", "retry"}}, // store: the admin API shows records
 	{dir: "oncegrpc/…", may: []string{".", "retry"}, foreign: true},
 	{dir: "oncegin/…", may: []string{".", "oncehttp"}, foreign: true},
 	{dir: "sidecar/…", may: []string{".", "store", "retry", "oncehttp", "sidecar/…"}, foreign: true},

@@ -5,6 +5,7 @@ type Outcome struct {
 	Ending Ending
 	Reply  Reply // for this caller, whatever the ending; not used if Err is set
 	Err    error // Free and Doubt without a reply
+	Alone  bool  // Reply is not whole, or for this caller only: calls that wait in this process do not get it
 }
 
 // Ending is the kind of an [Outcome].

@@ -64,6 +64,13 @@ func Start(ctx context.Context) error {
 	return nil
 }
 
+// Started reports whether the run has passed its start: always, but on routes with [Config].ExplicitStart before [Start]. Outside a guarded
+// function it is true.
+func Started(ctx context.Context) bool {
+	r, err := runOf(ctx)
+	return err != nil || r.started.Load()
+}
+
 // NoEffect says that certainly nothing took effect in this run: however it ends without a success, the key is free.
 // A handler says it before it answers 503 because a resource was not to be had. It returns [ErrNoAttempt] outside a guarded function.
 func NoEffect(ctx context.Context) error {

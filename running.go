@@ -34,11 +34,11 @@ func (p *pass) run(ctx context.Context, r store.Record, claim store.ClaimRequest
 
 	returned := false
 	defer func() {
-		if !returned { // the function panicked, or ended its goroutine: doubt, and the panic goes on
-			beat.stop()
+		if !returned { // the function panicked, or ended its goroutine; the panic goes on
 			p.alone = true
 			p.ran = time.Since(began)
-			own.yield(ctx)
+			own.abandon(ctx)
+			beat.stop()
 			g.cfg.Observer.call(ctx, CallEvent{
 				Service: p.who.Service, ID: p.who.ID, Key: p.call.Key, Doubted: p.doubted, Ran: p.ran,
 				Err: &Error{Op: "run", Key: p.call.Key, Err: ErrOutcomeUnknown, Hint: "the function panicked"},
@@ -47,9 +47,10 @@ func (p *pass) run(ctx context.Context, r store.Record, claim store.ClaimRequest
 	}()
 	out := p.fn(own.run.Context(running), Attempt{N: 1, Doubted: r.Doubted, MaxReply: g.cfg.MaxReply})
 	returned = true
-	beat.stop()
 	p.ran = time.Since(began)
 	g.observe(p.ran)
+	beat.functionEnded()
+	defer beat.stop()
 	return own.settle(ctx, out)
 }
 
@@ -64,6 +65,7 @@ type owner struct {
 
 // settle carries the function's outcome to the record and answers from it.
 func (o *owner) settle(ctx context.Context, out Outcome) (Result, error) {
+	o.alone = o.alone || out.Alone
 	switch out.Ending {
 	case EndSave, EndSaveNotKept:
 		if !o.run.Started() {
@@ -89,8 +91,11 @@ func (o *owner) settle(ctx context.Context, out Outcome) (Result, error) {
 // to say unknown, where a person will find it.
 func (o *owner) notStarted(ctx context.Context) (Result, error) {
 	o.g.cfg.Observer.alarm(ctx, AlarmEvent{Alarm: AlarmNotStarted, Service: o.who.Service, ID: o.who.ID, Key: o.call.Key, Err: ErrNotStarted})
-	if err := o.start(ctx); err == nil {
+	switch err := o.start(ctx); {
+	case err == nil:
 		o.yield(ctx)
+	case errors.Is(err, ErrStoreUnavailable):
+		o.g.settle(unsettled{who: o.who, ask: store.AdvanceRequest{Identity: o.who, Token: o.token, Op: store.OpStart, Lease: time.Millisecond}})
 	}
 	return Result{}, &Error{Op: "run", Key: o.call.Key, Err: ErrNotStarted, Cause: ErrOutcomeUnknown,
 		Hint: "with Config.ExplicitStart the function calls onceward.Start before its first effect"}
@@ -104,8 +109,9 @@ func (o *owner) free(ctx context.Context, out Outcome) (Result, error) {
 	case err != nil:
 		o.g.settle(unsettled{who: o.who, ask: q})
 	case answer.Verdict == store.Lost:
-		return o.lost(ctx, answer.Record)
-	case answer.Verdict == store.Yielded: // an earlier owner may have had its effect, whatever this run did
+		return o.lost(ctx, answer.Record, false)
+	}
+	if o.doubted { // an earlier owner may have had its effect, whatever this run did
 		if out.Err == nil {
 			return Result{Reply: out.Reply, Standing: Doubted}, nil
 		}
@@ -115,6 +121,15 @@ func (o *owner) free(ctx context.Context, out Outcome) (Result, error) {
 		return Result{Reply: out.Reply, Standing: Freed}, nil
 	}
 	return Result{}, &Error{Op: "run", Key: o.call.Key, Err: ErrFreed, Cause: out.Err, Hint: "the same key may be sent again"}
+}
+
+// abandon settles a run that has no outcome: a panic is a doubt, unless the function had said that nothing took effect.
+func (o *owner) abandon(ctx context.Context) {
+	if o.run.NoEffect() {
+		_, _ = o.free(ctx, FreeError(nil))
+		return
+	}
+	o.yield(ctx)
 }
 
 // yield ends the lease now. If the store does not answer, the lease ends by itself.

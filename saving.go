@@ -20,8 +20,8 @@ func (o *owner) save(ctx context.Context, out Outcome) (Result, error) {
 		case err == nil && answer.Verdict == store.Applied:
 			return Result{Reply: out.Reply, Standing: Saved, NotKept: !kept}, nil
 		case err == nil:
-			return o.lost(ctx, answer.Record)
-		case errors.Is(err, store.ErrFull) && kept: // a tombstone always fits
+			return o.lost(ctx, answer.Record, out.Ending != EndReject)
+		case (errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrInvalid)) && kept: // a tombstone always fits
 			q.End, q.Reply, kept = store.EndReplyNotKept, nil, false
 			continue
 		}
@@ -50,12 +50,14 @@ func (o *owner) completion(out Outcome) (store.AdvanceRequest, bool) {
 	return q, true
 }
 
-// lost answers for an owner whose record is no longer its own: what the record says, never its own result.
-func (o *owner) lost(ctx context.Context, r store.Record) (Result, error) {
+// lost answers for an owner whose record is no longer its own: what the record says, never its own result. An owner that had its
+// effect knows better than a record that says "not executed": no attestation outweighs that, and a new key would be a second effect.
+func (o *owner) lost(ctx context.Context, r store.Record, hadEffect bool) (Result, error) {
 	o.alone = true
 	alarm := AlarmReplaced
-	if r.End == store.EndNotExecuted {
+	if hadEffect && r.End == store.EndNotExecuted {
 		alarm = AlarmContradiction
+		r.SafeNewKey = false
 	}
 	o.g.cfg.Observer.alarm(ctx, AlarmEvent{Alarm: alarm, Service: o.who.Service, ID: o.who.ID, Key: o.call.Key, Err: heldBy(r)})
 	if r.State == store.Done {

@@ -62,6 +62,7 @@ func (g *Guard) settleAll() {
 		answer, err := g.store.Advance(bounded, u.ask)
 		cancel()
 		g.settler.mu.Lock()
+		g.settler.queue[0] = unsettled{} // the array lives on, the reply must not
 		g.settler.queue = g.settler.queue[1:]
 		if retry := g.retry(&u, err); retry {
 			g.settler.queue = append(g.settler.queue, u)
@@ -82,9 +83,11 @@ func (g *Guard) settleAll() {
 // retry says whether a step that ended with err is to be asked again, and how.
 func (g *Guard) retry(u *unsettled, err error) bool {
 	switch {
-	case err == nil, errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrInvalid):
+	case err == nil, errors.Is(err, store.ErrClosed):
 		return false
-	case errors.Is(err, store.ErrFull):
+	case errors.Is(err, store.ErrInvalid) && u.ask.End != store.EndReply:
+		return false
+	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrInvalid):
 		u.ask.End, u.ask.Reply = store.EndReplyNotKept, nil // a tombstone always fits
 	}
 	return true

@@ -1,6 +1,7 @@
 package oncehttp
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -45,6 +46,8 @@ func (c *capture) WriteHeader(status int) {
 	switch {
 	case c.status != 0:
 		return
+	case status < 100 || status > 999: // net/http's rule; found now, it is the handler's panic and not the record's reply for ever
+		panic(fmt.Sprintf("oncehttp: invalid WriteHeader code %v", status))
 	case status >= 100 && status < 200:
 		if c.mayLeave && !c.live && status != http.StatusSwitchingProtocols {
 			replaceHeader(c.out.Header(), c.header)
@@ -54,6 +57,9 @@ func (c *capture) WriteHeader(status int) {
 		return
 	}
 	c.status, c.fixed = status, c.header.Clone()
+	if c.fixed.Get("Transfer-Encoding") != "" { // "identity" ends with the connection: a cut would look like the end
+		c.mayLeave = false
+	}
 	if n, err := strconv.ParseInt(c.header.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
 		c.declared = n
 	}
@@ -90,7 +96,9 @@ func (c *capture) FlushError() error {
 		c.WriteHeader(http.StatusOK)
 	}
 	c.push()
-	_ = http.NewResponseController(c.out).Flush() // the client may be gone
+	if c.live {
+		_ = http.NewResponseController(c.out).Flush() // the client may be gone
+	}
 	return nil
 }
 
@@ -100,7 +108,10 @@ func (c *capture) Flush() { _ = c.FlushError() }
 // push sends what has not gone out. Of a reply whose length is announced the last byte stays here: with it the client would take the reply for
 // whole. Otherwise the end of the body is the end of the handler, which is ours.
 func (c *capture) push() {
-	c.sendHeader()
+	if !bodyAllowed(c.status) || c.declared == 0 {
+		return // the header would be the whole reply
+	}
+	c.sendHeader("")
 	end := len(c.body)
 	if c.declared >= 0 && c.written == c.declared && end > c.sent {
 		end--
@@ -110,12 +121,13 @@ func (c *capture) push() {
 }
 
 // sendHeader sends status and header, once.
-func (c *capture) sendHeader() {
+func (c *capture) sendHeader(mark string) {
 	if c.live {
 		return
 	}
 	c.live = true
 	c.sniff()
+	c.ours(mark)
 	replaceHeader(c.out.Header(), c.fixed)
 	c.out.WriteHeader(c.status)
 }
@@ -134,7 +146,9 @@ func (c *capture) close() {
 	if c.status == 0 {
 		c.WriteHeader(http.StatusOK)
 	}
-	c.sniff()
+	if !c.live {
+		c.sniff()
+	}
 }
 
 // whole reports whether the body is as long as the handler said.
@@ -154,20 +168,37 @@ func (c *capture) reply(k kept) onceward.Reply {
 
 // finish sends what has not gone out, with the trailers, now that it may.
 func (c *capture) finish(mark string) {
-	if !c.live {
-		c.fixed.Set(HeaderOutcome, mark)
-	}
-	c.sendHeader()
-	_, _ = c.out.Write(c.body[c.sent:])
+	announced := announcedTrailers(c.fixed)
 	for name, values := range c.header {
-		if strings.HasPrefix(name, http.TrailerPrefix) {
+		bare, late := strings.CutPrefix(name, http.TrailerPrefix)
+		switch {
+		case late && c.live:
 			c.out.Header()[name] = values
+		case late: // net/http would send it only if the reply had been flushed
+			c.fixed.Add("Trailer", bare)
+			c.header[http.CanonicalHeaderKey(bare)] = values
+			announced = append(announced, http.CanonicalHeaderKey(bare))
 		}
 	}
-	for _, name := range announcedTrailers(c.fixed) {
+	c.sendHeader(mark)
+	_, _ = c.out.Write(c.body[c.sent:])
+	for _, name := range announced {
 		if values := c.header.Values(name); len(values) > 0 {
 			c.out.Header()[name] = values
 		}
+	}
+}
+
+// ours sets the protocol's own headers: what an inner service says of another operation must not be taken for a word of ours.
+func (c *capture) ours(mark string) {
+	c.fixed.Del(HeaderReplayed)
+	c.fixed.Del(HeaderOutcome)
+	if mark != "" {
+		c.fixed.Set(HeaderOutcome, mark)
+	}
+	c.fixed.Del(HeaderWindow)
+	if window := c.outer.Get(HeaderWindow); window != "" {
+		c.fixed.Set(HeaderWindow, window)
 	}
 }
 

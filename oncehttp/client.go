@@ -25,7 +25,7 @@ func NewClient(config ClientConfig) (*Client, error) {
 	config = config.withDefaults()
 	loop, err := retry.New(retry.Config{
 		Policy: config.Policy, Budget: config.Budget, Window: config.Window,
-		Clock: config.Clock, Rand: config.Rand, Observe: config.Observe,
+		Clock: config.Clock, Rand: config.Rand, Observer: config.Observer,
 	})
 	if err := errors.Join(config.validate(), err); err != nil {
 		return nil, err

@@ -69,6 +69,11 @@ func (c Config) validate() error {
 			faults = append(faults, fmt.Errorf("Config.Statuses[%d] = %d: must be EndSave, EndReject, EndFree or EndDoubt", status, e))
 		}
 	}
+	for _, name := range c.KeepHeaders {
+		if slices.Contains(framing, http.CanonicalHeaderKey(name)) {
+			faults = append(faults, fmt.Errorf("Config.KeepHeaders has %s: it belongs to one message or one connection", name))
+		}
+	}
 	if len(faults) == 0 {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package oncehttp
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -32,12 +33,12 @@ func KeyFromHeader(h http.Header) (onceward.Key, error) {
 		return onceward.Key{}, onceward.ErrKeyMissing
 	}
 	key, err := parseKeyHeader(values[0])
-	if err != nil {
+	if err != nil && (len(values) == 1 || !errors.Is(err, onceward.ErrKeyMissing)) {
 		return onceward.Key{}, err
 	}
 	for _, v := range values[1:] {
 		other, err := parseKeyHeader(v)
-		if err != nil {
+		if err != nil && !errors.Is(err, onceward.ErrKeyMissing) {
 			return onceward.Key{}, err
 		}
 		if other != key {

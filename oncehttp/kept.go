@@ -8,12 +8,15 @@ import (
 	"github.com/onceward/onceward"
 )
 
-// dropped are the headers that a replay does not carry: hop-by-hop (RFC 9110 §7.6.1), the date, what frames the message, and what belongs to one
-// caller's session or authentication.
-var dropped = []string{
-	"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
-	"Content-Length", "Date", "Set-Cookie", "Www-Authenticate", "Authentication-Info",
-	"Proxy-Authenticate", "Proxy-Authentication-Info", HeaderWindow, HeaderReplayed, HeaderOutcome,
+// framing are the headers of one message or connection, and the protocol's own: hop-by-hop (RFC 9110 §7.6.1) and the length. They are never kept.
+var framing = []string{
+	"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length",
+	HeaderWindow, HeaderReplayed, HeaderOutcome,
+}
+
+// personal are the headers that a replay does not carry unless a route says so: the date, and what belongs to one caller's session or authentication.
+var personal = []string{
+	"Date", "Set-Cookie", "Www-Authenticate", "Authentication-Info", "Proxy-Authenticate", "Proxy-Authentication-Info",
 }
 
 // kept decides which headers of a reply are saved.
@@ -21,7 +24,7 @@ type kept struct{ drop map[string]bool }
 
 func newKept(cfg Config) kept {
 	k := kept{drop: make(map[string]bool)}
-	for _, name := range slices.Concat(dropped, cfg.DropHeaders) {
+	for _, name := range slices.Concat(framing, personal, cfg.DropHeaders) {
 		k.drop[http.CanonicalHeaderKey(name)] = true
 	}
 	for _, name := range cfg.KeepHeaders {
@@ -35,7 +38,7 @@ func newKept(cfg Config) kept {
 func (k kept) fields(h, outer http.Header) []onceward.Field {
 	names := make([]string, 0, len(h))
 	for name, values := range h {
-		if k.drop[name] || strings.HasPrefix(name, http.TrailerPrefix) || slices.Equal(values, outer[name]) {
+		if k.drop[http.CanonicalHeaderKey(name)] || strings.HasPrefix(name, http.TrailerPrefix) || slices.Equal(values, outer[name]) {
 			continue
 		}
 		names = append(names, name)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -62,9 +63,9 @@ func (m *middleware) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// keyError is for a key that is never admitted: nothing can have taken effect under it.
+// keyError refuses a call that has no key to speak of. It says nothing of the operation: on the way of an earlier send the key may have been whole.
 func keyError(err error) error {
-	return &onceward.Error{Op: "key", Err: kindOf(err).err, Cause: err, SafeNewKey: true,
+	return &onceward.Error{Op: "key", Err: kindOf(err).err, Cause: err,
 		Hint: "send one " + HeaderKey + " header with 1 to 255 visible ASCII characters, new for each operation and the same for each retry"}
 }
 
@@ -79,6 +80,12 @@ func (m *middleware) keyed(w http.ResponseWriter, r *http.Request, key onceward.
 	if err != nil {
 		writeProblem(w, err)
 		return
+	}
+	if !key.IsZero() && m.cfg.KeyField != "" {
+		if other, err := keyFromField(body, m.cfg.KeyField); err == nil && other != key {
+			writeProblem(w, keyError(fmt.Errorf("%w: header and body have two different keys", onceward.ErrKeyInvalid)))
+			return
+		}
 	}
 	if key.IsZero() {
 		switch key, err = keyFromField(body, m.cfg.KeyField); {
@@ -117,6 +124,9 @@ func (m *middleware) readBody(w http.ResponseWriter, r *http.Request) ([]byte, e
 		w.Header().Set("Connection", "close") // the rest is not worth reading
 		return nil, tooLarge
 	}
+	if r.Body == nil {
+		return nil, nil
+	}
 	var buf bytes.Buffer
 	if r.ContentLength > 0 {
 		buf.Grow(int(r.ContentLength) + bytes.MinRead)
@@ -128,6 +138,9 @@ func (m *middleware) readBody(w http.ResponseWriter, r *http.Request) ([]byte, e
 		return nil, tooLarge
 	case err != nil:
 		return nil, &onceward.Error{Op: "body", Err: errBodyUnreadable, Cause: err, Hint: "the body broke off; nothing was executed by this send; send the same key again"}
+	}
+	if r.PostForm != nil || r.MultipartForm != nil || r.ContentLength > 0 && buf.Len() == 0 {
+		return nil, &onceward.Error{Op: "body", Err: errBodyConsumed, Hint: "something outside of the middleware has read the body"}
 	}
 	return buf.Bytes(), nil
 }

@@ -57,11 +57,17 @@ var problems = [...]problemKind{
 // errBodyUnreadable: the request's body broke off before any claim was made.
 var errBodyUnreadable = errors.New("the request's body could not be read")
 
+var errBodyConsumed = errors.New("the request's body was read before the middleware")
+
 // internalProblem is for an error that is in no row: a mistake of ours or of the handler's code, never the client's.
 var internalProblem = problemKind{name: "internal", status: http.StatusInternalServerError}
 
 // kindOf finds the row of an error.
 func kindOf(err error) problemKind {
+	var e *onceward.Error
+	if errors.As(err, &e) { // its own word counts, not what lies behind it
+		err = e.Err
+	}
 	for _, p := range problems {
 		if errors.Is(err, p.err) {
 			return p

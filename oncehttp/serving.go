@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/onceward/onceward"
 )
@@ -19,6 +20,13 @@ type serving struct {
 }
 
 func (s *serving) serve(call onceward.Call) {
+	ended := false
+	defer func() {
+		if !ended && s.own != nil && s.own.live {
+			// A recoverer outside may swallow the panic, and net/http would then end the reply in good order.
+			_ = http.NewResponseController(s.w).SetWriteDeadline(time.Unix(1, 0))
+		}
+	}()
 	result, err := s.m.exec.Do(s.r.Context(), call, s.run)
 	switch {
 	case s.own != nil && s.own.live && (err != nil || result.Replayed):
@@ -31,6 +39,7 @@ func (s *serving) serve(call onceward.Call) {
 	default:
 		s.give(result)
 	}
+	ended = true
 }
 
 // run lets the handler work once; an executor may call it again.
@@ -42,11 +51,18 @@ func (s *serving) run(ctx context.Context, a onceward.Attempt) onceward.Outcome 
 	ending := endingOf(s.own.status, s.m.cfg.Statuses, a.Buffered)
 	switch {
 	case !s.own.whole(): // broken off, by a proxy's upstream for instance: not a reply that one could repeat
-		return onceward.Doubt(reply)
+		return onceward.Outcome{Ending: onceward.EndDoubt, Reply: reply, Alone: true}
+	case ending == onceward.EndSave && s.own.status >= 500 && !onceward.Started(ctx): // it failed before its start
+		ending = onceward.EndFree
 	case s.own.overflow && (ending == onceward.EndSave || ending == onceward.EndReject):
 		return onceward.SaveNotKept(onceward.Reply{Status: reply.Status})
 	}
-	return onceward.Outcome{Ending: ending, Reply: reply}
+	return onceward.Outcome{Ending: ending, Reply: reply, Alone: s.own.overflow || challenges(s.own.status)}
+}
+
+// challenges reports whether the reply is about its own caller's credentials, which are not kept and so not shared.
+func challenges(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusProxyAuthRequired
 }
 
 // give sends a reply out of the record, or out of another call of the operation.
@@ -59,6 +75,9 @@ func (s *serving) give(result onceward.Result) {
 			h.Del(f.Name)
 		}
 		h.Add(f.Name, f.Value)
+	}
+	if _, typed := h["Content-Type"]; !typed {
+		h["Content-Type"] = nil // the first reply went without: nobody shall guess
 	}
 	h.Set(HeaderOutcome, markOf(result.Standing))
 	if result.Replayed {
@@ -73,6 +92,9 @@ func (s *serving) give(result onceward.Result) {
 	s.w.WriteHeader(result.Reply.Status)
 	if bodyAllowed(result.Reply.Status) {
 		_, _ = s.w.Write(result.Reply.Body) // the client may be gone; the record is not
+	}
+	for _, f := range result.Reply.Trailer {
+		h.Del(f.Name)
 	}
 	for _, f := range result.Reply.Trailer {
 		h.Add(f.Name, f.Value)

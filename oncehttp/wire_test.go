@@ -126,7 +126,7 @@ func TestWireHTTP2(t *testing.T) {
 	for _, body := range []string{"", "pay 5"} {
 		calls.Store(0)
 		var sends int
-		client := newTestClient(t, ClientConfig{Transport: s.Client().Transport, Observe: func(_ onceward.Key, a retry.Attempt) { sends += a.Sends }})
+		client := newTestClient(t, ClientConfig{Transport: s.Client().Transport, Observer: retry.Observer{Attempt: func(_ context.Context, _ onceward.Key, a retry.Attempt) { sends += a.Sends }}})
 		resp, err := client.Do(post(t, s.URL, body))
 		if err != nil {
 			t.Fatal(err)

@@ -36,6 +36,7 @@ type Attempt struct {
 // last attempt's end and that attempt's own error; those of the earlier ones stand in Attempts.
 type Error struct {
 	Key       onceward.Key  // printed redacted; zero: without a key
+	Host      string        // where it was sent
 	Attempts  []Attempt     // the first and the last; at most MaxAttemptsKept
 	Count     int           // all attempts
 	FirstSent time.Time     // start of the first attempt; zero: none was made
@@ -81,13 +82,15 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-func hintFor(fate onceward.Fate, left time.Duration, keyed bool) string {
+func hintFor(fate onceward.Fate, left time.Duration, kind Kind) string {
 	switch {
+	case kind == Safe:
+		return "its method has no effect; it may be sent again at any time"
 	case fate == onceward.NotExecuted:
 		return "nothing took effect; it may be sent again, also under a new key"
 	case fate == onceward.Executed:
 		return "it took effect; look the result up, do not send it under a new key"
-	case !keyed:
+	case kind == Unkeyed:
 		return "it may have taken effect, and it has no key; look before sending it again"
 	case left <= 0:
 		return "it may have taken effect, and the server may have forgotten its key; look before sending it again"

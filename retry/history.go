@@ -68,10 +68,12 @@ func (h *History) age(c Clock) time.Duration {
 	return h.ageAtHand + h.watch.elapsed(c)
 }
 
-func (h *History) begin() {
+// begin opens a loop, and says whether it is certain that nothing was sent before it.
+func (h *History) begin() (clean bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.open++
+	return h.open == 1 && !h.doubt && !h.executed
 }
 
 // end closes a loop that came to proof, and says what that makes of the operation.

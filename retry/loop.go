@@ -15,12 +15,12 @@ const DefaultWindow = 24 * time.Hour
 
 // Config configures a [Loop]. Fields at zero take their defaults.
 type Config struct {
-	Policy  Policy
-	Budget  *Budget                             // default: one of its own, with the default configuration
-	Window  time.Duration                       // how long servers are assumed to remember a key; default DefaultWindow. A policy that goes on longer is refused
-	Clock   Clock                               // default: the real one
-	Rand    func() float64                      // in [0, 1), for jitter, safe for concurrent use; default math/rand/v2.Float64
-	Observe func(key onceward.Key, now Attempt) // called after every attempt, in its goroutine; default: nobody is told
+	Policy   Policy
+	Budget   *Budget        // default: one of its own, with the default configuration
+	Window   time.Duration  // how long servers are assumed to remember a key; default DefaultWindow. A policy that goes on longer is refused
+	Clock    Clock          // default: the real one
+	Rand     func() float64 // in [0, 1), for jitter, safe for concurrent use; default math/rand/v2.Float64
+	Observer Observer       // default: nobody is told
 }
 
 // Loop sends operations until their fate is known or its policy ends it. It is immutable and safe for concurrent use.
@@ -97,14 +97,14 @@ func Do[R any](ctx context.Context, l *Loop, op Operation, try func(ctx context.
 	defer r.abandon()
 	for stop := r.mayBegin(ctx); ; stop = r.pause(ctx) {
 		if stop != nil {
-			return kept, r.stop(stop)
+			return kept, r.stop(ctx, stop)
 		}
 		reply, ending := attempt(ctx, r, try)
 		if ending.Replied {
 			kept = reply
 		}
-		if r.record(ending) == Final {
-			return kept, r.finish()
+		if r.record(ctx, ending) == Final {
+			return kept, r.finish(ctx)
 		}
 	}
 }

@@ -266,7 +266,7 @@ func TestASafeOperationHasItsLastReplyWithoutError(t *testing.T) {
 func TestObserverSeesEveryAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen []Attempt
-		l := newLoop(t, Config{Observe: func(_ onceward.Key, a Attempt) { seen = append(seen, a) }})
+		l := newLoop(t, Config{Observer: Observer{Attempt: func(_ context.Context, _ onceward.Key, a Attempt) { seen = append(seen, a) }}})
 		s := &script{endings: []Ending{{End: EndCutOff, Sends: 1}, replied(EndSaved)}}
 		if _, err := Do(t.Context(), l, fresh(), s.try); err != nil {
 			t.Fatal(err)

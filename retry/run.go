@@ -14,6 +14,7 @@ type run struct {
 	op      Operation
 	began   stopwatch
 	closed  bool
+	clean   bool // no other send of this operation is under way, or may have arrived
 	count   int // attempts, polls included
 	retries int // attempts after the first, polls not included
 	doubt   bool
@@ -32,8 +33,8 @@ func (l *Loop) begin(op Operation) *run {
 		op.History = NewHistory(time.Time{}, false)
 	}
 	op.History.Anchor(l.config.Clock)
-	op.History.begin()
-	return &run{loop: l, op: op, began: startWatch(l.config.Clock), proof: Clear}
+	clean := op.History.begin()
+	return &run{loop: l, op: op, clean: clean, began: startWatch(l.config.Clock), proof: Clear}
 }
 
 // abandon closes the books if try panicked: it may have sent anything.
@@ -48,7 +49,7 @@ func (r *run) policy() Policy { return r.loop.config.Policy }
 func (r *run) left() time.Duration { return r.loop.horizon - r.began.elapsed(r.loop.config.Clock) }
 
 // record learns from the attempt that has just ended and says what follows from it.
-func (r *run) record(e Ending) Next {
+func (r *run) record(ctx context.Context, e Ending) Next {
 	r.last, r.row = e, rowOf(e.End)
 	r.op.History.LearnWindow(e.Window)
 	r.proof = r.row.proof(e, r.op.Minted)
@@ -59,22 +60,20 @@ func (r *run) record(e Ending) Next {
 	r.now.Took = r.watch.elapsed(r.loop.config.Clock)
 	r.now.End, r.now.Sends, r.now.Err, r.now.Next = e.End, e.Sends, e.Err, r.row.Next
 	if r.row.Next == Final {
-		r.note()
+		r.note(ctx)
 	}
 	return r.row.Next
 }
 
 // note writes the attempt at hand down, once it is known how long the wait after it is.
-func (r *run) note() {
+func (r *run) note(ctx context.Context) {
 	if len(r.log) == MaxAttemptsKept {
 		// The first half stays: it tells how it began. The latest push out those in between.
 		copy(r.log[MaxAttemptsKept/2:], r.log[MaxAttemptsKept/2+1:])
 		r.log = r.log[:MaxAttemptsKept-1]
 	}
 	r.log = append(r.log, r.now)
-	if r.loop.config.Observe != nil {
-		r.loop.config.Observe(r.op.Key, r.now)
-	}
+	r.loop.config.Observer.attempt(ctx, r.op.Key, r.now)
 }
 
 // pause waits for the next attempt. An error says why there will be none.
@@ -83,7 +82,7 @@ func (r *run) pause(ctx context.Context) error {
 	if stop == nil {
 		r.now.Wait = wait
 	}
-	r.note()
+	r.note(ctx)
 	if stop != nil {
 		return stop
 	}
@@ -154,6 +153,9 @@ func (r *run) mayBegin(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ended(ctx, ctx.Err())
 	}
+	if r.op.Kind == Unkeyed && !r.clean {
+		return ErrNotRepeatable
+	}
 	return r.inWindow(0)
 }
 
@@ -173,17 +175,17 @@ func ended(ctx context.Context, err error) error {
 }
 
 // finish closes a run whose last attempt was final.
-func (r *run) finish() error {
+func (r *run) finish(ctx context.Context) error {
 	fate := r.close(r.proof)
 	if r.op.Kind == Safe && r.last.Replied || r.row.Answer && fate == onceward.Executed {
 		r.loop.config.Budget.success(r.op.Host)
 		return nil
 	}
-	return r.fail(fate, nil)
+	return r.fail(ctx, fate, nil)
 }
 
 // stop closes a run that ends for another reason than its last attempt.
-func (r *run) stop(reason error) error {
+func (r *run) stop(ctx context.Context, reason error) error {
 	proof := r.proof
 	if r.count == 0 && !r.op.Minted && errors.Is(reason, ErrWindow) {
 		proof = Doubtful // an old key of the caller's own has had its time to be used
@@ -192,7 +194,7 @@ func (r *run) stop(reason error) error {
 	if r.op.Kind == Safe && r.count > 0 && r.last.Replied {
 		return nil
 	}
-	return r.fail(fate, reason)
+	return r.fail(ctx, fate, reason)
 }
 
 // close folds the attempts: one doubtful attempt outweighs all others that know only of themselves.
@@ -208,12 +210,12 @@ func (r *run) close(proof Proof) onceward.Fate {
 	return r.op.History.end(fate)
 }
 
-func (r *run) fail(fate onceward.Fate, stop error) error {
+func (r *run) fail(ctx context.Context, fate onceward.Fate, stop error) error {
 	age, window := r.op.History.age(r.loop.config.Clock), r.loop.window(r.op.History)
 	e := &Error{
-		Key: r.op.Key, Attempts: r.log, Count: r.count, FirstSent: r.first,
+		Key: r.op.Key, Host: r.op.Host, Attempts: r.log, Count: r.count, FirstSent: r.first,
 		Age: age, Window: window, Stop: stop, fate: fate,
-		Hint: hintFor(fate, window-age, r.op.Kind == Keyed),
+		Hint: hintFor(fate, window-age, r.op.Kind),
 	}
 	if r.row.Err != nil && !errors.Is(r.last.Err, r.row.Err) {
 		e.causes = append(e.causes, r.row.Err)
@@ -221,5 +223,6 @@ func (r *run) fail(fate onceward.Fate, stop error) error {
 	if r.last.Err != nil {
 		e.causes = append(e.causes, r.last.Err)
 	}
+	r.loop.config.Observer.gaveUp(ctx, e)
 	return e
 }

@@ -11,17 +11,9 @@ func (s *Store) Claim(ctx context.Context, q store.ClaimRequest) (store.Answer, 
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	sh, hash, err := s.enter(ctx, q.ID)
-	if err != nil {
-		return store.Answer{}, err
-	}
-	defer sh.mu.Unlock()
-	h, env, err := s.load(sh, hash, q.Identity, q.Token)
-	if err != nil {
-		return store.Answer{}, err
-	}
-	step := store.Claim(h.record, q, env)
-	return s.write(&h, &step, q.Token, min(int64(q.Reserve), maxReserve))
+	return s.step(ctx, &q.Identity, q.Token, min(int64(q.Reserve), maxReserve), func(r store.Record, env store.Env) store.Step {
+		return store.Claim(r, q, env)
+	})
 }
 
 // Advance implements [store.Protocol].
@@ -29,17 +21,9 @@ func (s *Store) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answ
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	sh, hash, err := s.enter(ctx, q.ID)
-	if err != nil {
-		return store.Answer{}, err
-	}
-	defer sh.mu.Unlock()
-	h, env, err := s.load(sh, hash, q.Identity, q.Token)
-	if err != nil {
-		return store.Answer{}, err
-	}
-	step := store.Advance(h.record, q, env)
-	return s.write(&h, &step, q.Token, 0)
+	return s.step(ctx, &q.Identity, q.Token, 0, func(r store.Record, env store.Env) store.Step {
+		return store.Advance(r, q, env)
+	})
 }
 
 // Decide implements [store.Desk].
@@ -47,17 +31,24 @@ func (s *Store) Decide(ctx context.Context, q store.DecideRequest) (store.Answer
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	sh, hash, err := s.enter(ctx, q.ID)
+	return s.step(ctx, &q.Identity, q.Token, 0, func(r store.Record, env store.Env) store.Step {
+		return store.Decide(r, q, env)
+	})
+}
+
+// step reads, decides and writes under the shard's lock: one moment for all who ask for that record.
+func (s *Store) step(ctx context.Context, who *store.Identity, t store.Token, reserve int64, decide func(store.Record, store.Env) store.Step) (store.Answer, error) {
+	sh, hash, err := s.enter(ctx, who.ID)
 	if err != nil {
 		return store.Answer{}, err
 	}
 	defer sh.mu.Unlock()
-	h, env, err := s.load(sh, hash, q.Identity, q.Token)
+	h, env, err := s.load(sh, hash, *who, t)
 	if err != nil {
 		return store.Answer{}, err
 	}
-	step := store.Decide(h.record, q, env)
-	return s.write(&h, &step, q.Token, 0)
+	step := decide(h.record, env)
+	return s.write(&h, &step, t, reserve)
 }
 
 // Get implements [store.Desk].

@@ -1,0 +1,2 @@
+// Package oncegin guards Gin routes.
+package oncegin

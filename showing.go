@@ -1,0 +1,83 @@
+package onceward
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/onceward/onceward/store"
+)
+
+// DefaultPage is how many records or entries a listing gives at a time when its Limit is zero.
+const DefaultPage = 100
+
+// Showing is what the store knows of one operation.
+type Showing struct {
+	Record store.Record // with its reply; its Identity is set also when the state is Absent
+	Sealed bool         // absent, and the key will never be admitted again
+	Now    store.Time   // the store's clock
+}
+
+// Show reads the record of an operation and changes nothing. An absent record is no error.
+func (g *Guard) Show(ctx context.Context, scope Scope, key Key) (Showing, error) {
+	who, err := g.named("show", scope, key)
+	if err != nil {
+		return Showing{}, err
+	}
+	answer, err := g.store.Get(ctx, who)
+	if err != nil {
+		return Showing{}, deskError("show", err)
+	}
+	if answer.Record.State == store.Absent {
+		answer.Record.Identity = who
+	}
+	return Showing{Record: answer.Record, Sealed: answer.Verdict == store.Expired, Now: answer.Now}, nil
+}
+
+// named is identify for what people and tools ask.
+func (g *Guard) named(op string, scope Scope, key Key) (store.Identity, error) {
+	who, err := g.identify(Call{Scope: scope, Key: key})
+	var e *Error
+	if errors.As(err, &e) { // made for us just now
+		e.Op = op
+	}
+	return who, err
+}
+
+// RecordsRequest selects records of one class.
+type RecordsRequest struct {
+	Class     store.Class // required; store.ClassDone only if the store's Traits say ListsDone
+	Service   string      // "": all
+	Principal string      // "": all
+	Before    time.Time   // only records first seen before; zero: all
+	Cursor    string      // from the last page
+	Limit     int         // default DefaultPage, at most store.MaxPage
+}
+
+// Records lists the records of a class, the oldest first, without their replies.
+func (g *Guard) Records(ctx context.Context, q RecordsRequest) (store.Page, error) {
+	page, err := g.store.List(ctx, store.ListRequest{
+		Class: q.Class, Service: q.Service, Principal: q.Principal, Before: store.TimeOf(q.Before), Cursor: q.Cursor, Limit: pageOf(q.Limit),
+	})
+	return page, deskError("list", err)
+}
+
+// TrailRequest selects entries of the audit trail.
+type TrailRequest struct {
+	ID     store.ID // of one operation; zero: all
+	Cursor string   // from the last page
+	Limit  int      // default DefaultPage, at most store.MaxPage
+}
+
+// Trail reads the audit trail, the oldest entry first: who decided what and why. It outlives the records.
+func (g *Guard) Trail(ctx context.Context, q TrailRequest) (store.TrailPage, error) {
+	page, err := g.store.Trail(ctx, store.TrailRequest{ID: q.ID, Cursor: q.Cursor, Limit: pageOf(q.Limit)})
+	return page, deskError("trail", err)
+}
+
+func pageOf(limit int) int {
+	if limit == 0 {
+		return DefaultPage
+	}
+	return limit
+}
