@@ -12,6 +12,7 @@ type Call struct {
 	Key         Key
 	Fingerprint Fingerprint
 	Horizon     time.Duration // for how long after the mint the client may go on retrying, if it said so
+	ReadOnly    bool          // the caller leaves the reply's bytes as they are, so that a thousand waiters need not have a copy each
 }
 
 // Executor is all that a transport knows of the server half: a [Guard] over a store, or a store's transactor.

@@ -56,6 +56,7 @@ type pass struct {
 	ran     time.Duration
 	doubted bool
 	alone   bool // what came out is for this call only
+	told    bool // it is what the record says: it holds for everybody who waits
 }
 
 // do joins the operation's flight, or leads it.
@@ -75,7 +76,7 @@ func (p *pass) do(ctx context.Context) (Result, error) {
 		case f == nil:
 			return p.lead(ctx)
 		}
-		result, ok, err := f.follow(ctx, p.waitLeft())
+		result, ok, err := f.follow(ctx, p.waitLeft(), p.call.ReadOnly)
 		p.waited = time.Since(p.arrived)
 		switch {
 		case !ok:
@@ -94,7 +95,7 @@ func (p *pass) leadFlight(ctx context.Context, f *flight) (result Result, err er
 	shared := false
 	defer func() { p.g.flights.land(p.who.ID, f, result, err, shared) }()
 	result, err = p.lead(ctx)
-	shared = !p.alone && (err == nil && !result.NotKept || errors.Is(err, ErrStoreUnavailable))
+	shared = !p.alone && (err == nil && !result.NotKept || errors.Is(err, ErrStoreUnavailable) || p.told)
 	return result, err
 }
 
@@ -121,6 +122,7 @@ func (p *pass) lead(ctx context.Context) (Result, error) {
 				return Result{}, err
 			}
 		default:
+			p.told = answer.Verdict == store.Replay || answer.Verdict == store.Unknown
 			return p.answer(answer)
 		}
 	}

@@ -65,13 +65,15 @@ var (
 )
 
 // follow waits for the leader until the deadline. ok is false when there is nothing to share and the caller has to claim itself.
-func (f *flight) follow(ctx context.Context, wait time.Duration) (result Result, ok bool, err error) {
+func (f *flight) follow(ctx context.Context, wait time.Duration, readOnly bool) (result Result, ok bool, err error) {
 	timer := time.NewTimer(max(wait, 0))
 	defer timer.Stop()
 	select {
 	case <-f.landed:
 		r := f.result
-		r.Reply.Body = bytes.Clone(r.Reply.Body)
+		if !readOnly {
+			r.Reply.Body = bytes.Clone(r.Reply.Body)
+		}
 		r.Replayed = f.err == nil && r.Standing == Saved
 		return r, f.shared, f.err
 	case <-timer.C:

@@ -136,30 +136,6 @@ func TestAStoreThatIsAwayForAThirdOfTheLeaseCostsNoLease(t *testing.T) {
 	})
 }
 
-func TestASecondCloseWaitsForTheFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, onceward.Config{})
-		route, err := w.a.With(func(c *onceward.Config) { c.OnLapse = onceward.Rerun })
-		if err != nil {
-			t.Fatal(err)
-		}
-		var saved atomic.Bool
-		go func() {
-			_, _ = w.a.Do(ctx, call(mint(t), "x"), func(context.Context, onceward.Attempt) onceward.Outcome {
-				time.Sleep(10 * time.Second)
-				saved.Store(true)
-				return onceward.Save(reply("x"))
-			})
-		}()
-		synctest.Wait()
-		go func() { _ = w.a.Close(ctx) }()
-		synctest.Wait()
-		if err := route.Close(ctx); err != nil || !saved.Load() {
-			t.Errorf("closed with %v while a function runs", err)
-		}
-	})
-}
-
 // keepsLittle is a store whose replies are bounded.
 type keepsLittle struct{ store.Store }
 
