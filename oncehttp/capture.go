@@ -1,10 +1,13 @@
 package oncehttp
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
+	"sync"
 
 	"github.com/onceward/onceward"
 )
@@ -12,15 +15,21 @@ import (
 // capture is the http.ResponseWriter of a keyed handler. It keeps the reply; bytes go out before the handler has ended only if it flushes, or if
 // the reply outgrows what is kept. A client that is gone is never the handler's concern: writes always succeed.
 //
-// It is no http.Hijacker and does not unwrap: a connection taken over could not be saved.
+// It is no http.Hijacker and does not unwrap: a connection taken over could not be saved. Unlike its header, it is safe for concurrent use, also
+// by goroutines that the handler has left behind: the record must not change under them.
 type capture struct {
 	out      http.ResponseWriter
 	maxReply int
-	mayLeave bool // bytes may go out before the record is done
-
-	outer    http.Header // as outer middleware left it
+	http2    bool
+	chunks   bool        // HTTP/1.1
 	header   http.Header // the handler's own; after WriteHeader only trailers are read off it
+
+	mu       sync.Mutex
+	mayLeave bool        // bytes may go out before the record is done
+	ended    bool        // the handler has returned: the fields are the middleware's alone
+	outer    http.Header // as outer middleware left it
 	fixed    http.Header // header as of WriteHeader
+	trailer  http.Header // as of the handler's end
 	status   int         // zero: not written yet
 	declared int64       // Content-Length as the handler announced it; -1: none
 	written  int64
@@ -33,8 +42,9 @@ type capture struct {
 // newCapture makes the writer for one run. Before HTTP/1.1 a reply that was cut looks like one that has ended, so nothing leaves early.
 func newCapture(out http.ResponseWriter, r *http.Request, a onceward.Attempt) *capture {
 	return &capture{
-		out: out, maxReply: a.MaxReply, mayLeave: !a.Buffered && r.ProtoAtLeast(1, 1),
-		outer: out.Header().Clone(), header: out.Header().Clone(), declared: -1,
+		out: out, maxReply: a.MaxReply, http2: r.ProtoMajor >= 2, chunks: r.ProtoMajor == 1 && r.ProtoMinor >= 1,
+		mayLeave: !a.Buffered && r.ProtoAtLeast(1, 1),
+		outer:    out.Header().Clone(), header: out.Header().Clone(), declared: -1,
 	}
 }
 
@@ -43,13 +53,19 @@ func (c *capture) Header() http.Header { return c.header }
 
 // WriteHeader fixes status and header. An informational status goes out at once and is not kept (RFC 9110 §15.2).
 func (c *capture) WriteHeader(status int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writeHeader(status)
+}
+
+func (c *capture) writeHeader(status int) {
 	switch {
-	case c.status != 0:
+	case c.status != 0 || c.ended:
 		return
 	case status < 100 || status > 999: // net/http's rule; found now, it is the handler's panic and not the record's reply for ever
 		panic(fmt.Sprintf("oncehttp: invalid WriteHeader code %v", status))
-	case status >= 100 && status < 200:
-		if c.mayLeave && !c.live && status != http.StatusSwitchingProtocols {
+	case status < 200 && status != http.StatusSwitchingProtocols:
+		if c.mayLeave {
 			replaceHeader(c.out.Header(), c.header)
 			c.out.WriteHeader(status)
 			replaceHeader(c.out.Header(), c.outer)
@@ -60,17 +76,27 @@ func (c *capture) WriteHeader(status int) {
 	if c.fixed.Get("Transfer-Encoding") != "" { // "identity" ends with the connection: a cut would look like the end
 		c.mayLeave = false
 	}
+	if len(c.fixed["Trailer"]) > 0 {
+		c.fixed["Trailer"] = announcedTrailers(c.fixed)
+	}
 	if n, err := strconv.ParseInt(c.header.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
 		c.declared = n
 	}
 }
 
+// errEnded is for goroutines that outlive their handler.
+var errEnded = errors.New("oncehttp: Write after the handler has returned")
+
 // Write keeps p.
 func (c *capture) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.status == 0 {
-		c.WriteHeader(http.StatusOK)
+		c.writeHeader(http.StatusOK)
 	}
 	switch {
+	case c.ended:
+		return 0, errEnded
 	case !bodyAllowed(c.status):
 		return 0, http.ErrBodyNotAllowed
 	case c.declared >= 0 && c.written+int64(len(p)) > c.declared:
@@ -89,11 +115,15 @@ func (c *capture) Write(p []byte) (int, error) {
 // FlushError sends what has been written so far, but never the end of the reply. It is [http.ErrNotSupported] where nothing may leave before
 // the record is done.
 func (c *capture) FlushError() error {
-	if !c.mayLeave {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ended:
+		return errEnded
+	case !c.mayLeave:
 		return http.ErrNotSupported
-	}
-	if c.status == 0 {
-		c.WriteHeader(http.StatusOK)
+	case c.status == 0:
+		c.writeHeader(http.StatusOK)
 	}
 	c.push()
 	if c.live {
@@ -129,6 +159,9 @@ func (c *capture) sendHeader(mark string) {
 	c.sniff()
 	c.ours(mark)
 	replaceHeader(c.out.Header(), c.fixed)
+	if mark == "" && c.canTrail() { // what becomes of the reply is known at its end only
+		c.out.Header().Add("Trailer", HeaderOutcome)
+	}
 	c.out.WriteHeader(c.status)
 }
 
@@ -141,18 +174,27 @@ func (c *capture) sniff() {
 	}
 }
 
-// close ends the capture when the handler has returned.
+// close ends the capture when the handler has returned or panicked.
 func (c *capture) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
 	if c.status == 0 {
-		c.WriteHeader(http.StatusOK)
+		c.writeHeader(http.StatusOK)
 	}
 	if !c.live {
 		c.sniff()
 	}
+	c.trailer, c.ended = trailersOf(c.header, c.fixed), true
 }
 
-// whole reports whether the body is as long as the handler said.
+// whole reports whether the body is as long as the handler said. What a connection is switched to is none.
 func (c *capture) whole() bool {
+	if c.status == http.StatusSwitchingProtocols {
+		return false
+	}
 	return c.declared < 0 || c.written == c.declared || !bodyAllowed(c.status)
 }
 
@@ -162,30 +204,36 @@ func (c *capture) reply(k kept) onceward.Reply {
 		Status:  c.status,
 		Header:  k.fields(c.fixed, c.outer),
 		Body:    c.body,
-		Trailer: k.trailers(c.header, announcedTrailers(c.fixed)),
+		Trailer: k.fields(c.trailer, nil),
 	}
 }
 
+// canTrail reports whether trailers can follow the body (RFC 9112 §7.1.2, RFC 9113 §8.1).
+func (c *capture) canTrail() bool { return c.http2 || c.chunks && c.declared < 0 }
+
 // finish sends what has not gone out, with the trailers, now that it may.
 func (c *capture) finish(mark string) {
+	began := c.live
 	announced := announcedTrailers(c.fixed)
-	for name, values := range c.header {
-		bare, late := strings.CutPrefix(name, http.TrailerPrefix)
-		switch {
-		case late && c.live:
-			c.out.Header()[name] = values
-		case late: // net/http would send it only if the reply had been flushed
-			c.fixed.Add("Trailer", bare)
-			c.header[http.CanonicalHeaderKey(bare)] = values
-			announced = append(announced, http.CanonicalHeaderKey(bare))
+	if !began && c.canTrail() { // net/http would send a trailer that is not announced only after a flush
+		for _, name := range slices.Sorted(maps.Keys(c.trailer)) {
+			if !slices.Contains(announced, name) {
+				announced = append(announced, name)
+				c.fixed.Add("Trailer", name)
+			}
 		}
 	}
 	c.sendHeader(mark)
 	_, _ = c.out.Write(c.body[c.sent:])
-	for _, name := range announced {
-		if values := c.header.Values(name); len(values) > 0 {
-			c.out.Header()[name] = values
+	h := c.out.Header()
+	for name, values := range c.trailer {
+		if !slices.Contains(announced, name) {
+			name = http.TrailerPrefix + name
 		}
+		h[name] = values
+	}
+	if began && c.canTrail() {
+		h[HeaderOutcome] = []string{mark}
 	}
 }
 

@@ -50,10 +50,11 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 // or the window ends it. Several Sends of one operation may run at the same time.
 //
 // A nil error means: executed, and the response is the operation's reply, whatever its status. The whole body has been
-// read; closing it is harmless and not needed. Any other end is an error: a *[retry.Error], of which [onceward.FateOf] tells the fate, and the
-// last response that arrived whole, or nil. An error can also mean that the operation was executed and its reply is gone.
+// read; closing it is harmless and not needed. Any other end is an error, of which [onceward.FateOf] tells the fate, with the last response
+// that arrived whole, or nil: an *[UnknownOutcomeError], which has the operation, if the fate is Unknown; otherwise a *[retry.Error]. An error can also
+// mean that the operation was executed and its reply is gone.
 //
-// For a safe operation, which has no effect, every whole last reply comes with a nil error.
+// For a safe operation, which has no effect, every whole last reply comes with a nil error, and every error is a *[retry.Error].
 func (c *Client) Send(ctx context.Context, op *Operation) (*http.Response, error) {
 	if op == nil || op.url == nil {
 		return nil, retry.Refused(onceward.Key{}, errNoOperation, "make it with Prepare, or read a saved one")
@@ -62,7 +63,8 @@ func (c *Client) Send(ctx context.Context, op *Operation) (*http.Response, error
 	s := sending{client: c, op: op}
 	facts.History.Anchor(c.config.Clock)
 	s.horizon = c.loop.Until(facts.History)
-	return retry.Do(ctx, c.loop, facts, s.attempt)
+	resp, err := retry.Do(ctx, c.loop, facts, s.attempt)
+	return resp, unknownOutcome(op, facts.Kind, err)
 }
 
 // Horizon is the longest time for which one Send goes on.

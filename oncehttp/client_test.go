@@ -28,7 +28,7 @@ func TestClientLostReplies(t *testing.T) {
 	} {
 		for _, body := range []string{"pay 5", ""} {
 			t.Run(fmt.Sprintf("%s, %d bytes", name, len(body)), func(t *testing.T) {
-				s := startTiny(t, func(call int, w http.ResponseWriter) bool { return call <= 2 && cut(w, text) })
+				s := startTiny(t, func(call int, w http.ResponseWriter) bool { return call <= 2 && breakOff(w, text) })
 				resp, err := newTestClient(t, ClientConfig{}).Do(post(t, s.URL, body))
 				if err != nil {
 					t.Fatal(err)
@@ -66,7 +66,7 @@ func TestClientAmbiguousThenRefusedIsUnknown(t *testing.T) {
 	var s *tinyServer
 	s = startTiny(t, func(_ int, w http.ResponseWriter) bool {
 		_ = s.Listener.Close()
-		return cut(w, "")
+		return breakOff(w, "")
 	})
 	_, err := newTestClient(t, ClientConfig{}).Do(post(t, s.URL, "pay 5"))
 	if onceward.FateOf(err) != onceward.Unknown || !errors.Is(err, syscall.ECONNREFUSED) || s.ran() != 1 {
@@ -239,7 +239,7 @@ func mark(w http.ResponseWriter, outcome string, status int) bool {
 }
 
 func TestClientSafeRequestsHaveNoKey(t *testing.T) {
-	s := startTiny(t, func(call int, w http.ResponseWriter) bool { return call == 1 && cut(w, "") })
+	s := startTiny(t, func(call int, w http.ResponseWriter) bool { return call == 1 && breakOff(w, "") })
 	client := newTestClient(t, ClientConfig{})
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
 	if _, err := client.Do(req); err != nil || s.called()[len(s.called())-1].Get(HeaderKey) != "" {
@@ -254,7 +254,7 @@ func TestClientSafeRequestsHaveNoKey(t *testing.T) {
 }
 
 func TestClientConcurrentSendsOfOneOperation(t *testing.T) {
-	s := startTiny(t, func(call int, w http.ResponseWriter) bool { return call%3 == 0 && cut(w, "") })
+	s := startTiny(t, func(call int, w http.ResponseWriter) bool { return call%3 == 0 && breakOff(w, "") })
 	client := newTestClient(t, ClientConfig{})
 	op, err := client.Prepare(post(t, s.URL, strings.Repeat("pay 5 ", 1000)))
 	if err != nil {

@@ -18,16 +18,20 @@ type ClientConfig struct {
 	// connecting. It must not send a request again by itself; an *http.Transport does not, the way it is used here.
 	Transport http.RoundTripper
 
-	Policy   retry.Policy                      // how often and when to send again
-	Budget   *retry.Budget                     // may be shared by clients; default: one of its own
-	Keys     onceward.Minter                   // default onceward.TypeID
-	Window   time.Duration                     // how long servers are assumed to remember a key until they say otherwise; default 24 h. A policy that goes on longer is refused
-	MaxBody  int64                             // bytes of a request's body; default 8 MiB
-	MaxReply int64                             // bytes of a reply's body, decompressed; default 8 MiB
-	Secrets  []string                          // further headers that are left out when an operation is saved
-	Observe  func(onceward.Key, retry.Attempt) // called after every attempt; default: nobody is told
-	Clock    retry.Clock                       // default: the real one
-	Rand     func() float64                    // in [0, 1), for jitter; default math/rand/v2.Float64
+	Policy   retry.Policy    // how often and when to send again
+	Budget   *retry.Budget   // clients that are given the same one share it, host by host; default: one of its own
+	Keys     onceward.Minter // default onceward.TypeID
+	Window   time.Duration   // how long servers are assumed to remember a key until they say otherwise; default 24 h. A policy that goes on longer is refused
+	MaxBody  int64           // bytes of a request's body; default 8 MiB
+	MaxReply int64           // bytes of a reply's body, decompressed; default 8 MiB
+	Secrets  []string        // further headers that are left out when an operation is saved
+	Observer retry.Observer  // is told every attempt and every operation given up, as by retry.LogObserver; default: nobody is told
+	Clock    retry.Clock     // default: the real one
+	Rand     func() float64  // in [0, 1), for jitter; default math/rand/v2.Float64
+
+	// Unkeyed mints no keys: for servers that would not know what to do with one. A request has a key only if its caller gave it one. Without,
+	// a request other than GET and HEAD is sent again only with proof that it was not sent, and cannot be saved. Default: false.
+	Unkeyed bool
 
 	// Authorize is called with every wire request just before it is sent, to add credentials or a signature. It may change headers
 	// only, and not those of the protocol. An error ends the operation without that attempt. Default: none.

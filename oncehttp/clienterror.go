@@ -13,6 +13,7 @@ var (
 	errRequestBody    = errors.New("oncehttp: the request's body could not be read")
 	errRequestTrailer = errors.New("oncehttp: trailers of a request cannot be kept")
 	errURL            = errors.New("oncehttp: the request's URL is not of a host by http or https")
+	errNoKeyToSave    = errors.New("oncehttp: an operation without a key cannot be sent again, so it cannot be saved")
 	errOperationText  = errors.New("oncehttp: this is not a saved operation")
 )
 

@@ -73,8 +73,8 @@ func (s *tinyServer) keys() int             { _, keys, _, _ := s.seen(); return 
 func (s *tinyServer) called() []http.Header { _, _, calls, _ := s.seen(); return calls }
 func (s *tinyServer) got() []string         { _, _, _, bodies := s.seen(); return bodies }
 
-// cut sends text as it is and closes the connection.
-func cut(w http.ResponseWriter, text string) bool {
+// breakOff sends text as it is and closes the connection.
+func breakOff(w http.ResponseWriter, text string) bool {
 	conn, buffered, err := w.(http.Hijacker).Hijack()
 	if err != nil {
 		panic(err)

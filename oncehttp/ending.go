@@ -34,7 +34,7 @@ var problemEnds = map[string]retry.End{
 func replyEnding(resp *http.Response, body []byte) retry.Ending {
 	reply := &ReplyError{Status: resp.StatusCode}
 	var e retry.Ending
-	switch outcome := resp.Header.Get(HeaderOutcome); {
+	switch outcome := outcomeOf(resp); {
 	case outcome == OutcomeSaved && replayed(resp.Header):
 		e.End = retry.EndReplayed
 	case outcome == OutcomeSaved:
@@ -57,6 +57,14 @@ func replyEnding(resp *http.Response, body []byte) retry.Ending {
 		e.Err = reply
 	}
 	return e
+}
+
+// outcomeOf reads the mark: in the header, or in the trailer of a reply that had begun before the server knew.
+func outcomeOf(resp *http.Response) string {
+	if outcome := resp.Header.Get(HeaderOutcome); outcome != "" {
+		return outcome
+	}
+	return resp.Trailer.Get(HeaderOutcome)
 }
 
 func replayed(h http.Header) bool { return strings.EqualFold(h.Get(HeaderReplayed), "true") }

@@ -52,30 +52,3 @@ func (k kept) fields(h, outer http.Header) []onceward.Field {
 	}
 	return out
 }
-
-// trailers returns the trailers of a finished handler: those it announced, and those with net/http's prefix.
-func (k kept) trailers(h http.Header, announced []string) []onceward.Field {
-	values := make(http.Header)
-	for _, name := range announced {
-		if v := h.Values(name); len(v) > 0 {
-			values[name] = v
-		}
-	}
-	for name, v := range h {
-		if bare, ok := strings.CutPrefix(name, http.TrailerPrefix); ok {
-			values[http.CanonicalHeaderKey(bare)] = v
-		}
-	}
-	return k.fields(values, nil)
-}
-
-// announcedTrailers reads the Trailer header (RFC 9110 §6.6.2).
-func announcedTrailers(h http.Header) []string {
-	var names []string
-	for _, v := range h.Values("Trailer") {
-		for name := range strings.SplitSeq(v, ",") {
-			names = append(names, http.CanonicalHeaderKey(strings.TrimSpace(name)))
-		}
-	}
-	return names
-}

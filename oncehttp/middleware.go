@@ -103,6 +103,7 @@ func (m *middleware) keyed(w http.ResponseWriter, r *http.Request, key onceward.
 		Key:         key,
 		Fingerprint: onceward.HTTPFingerprint(r.Method, r.Host, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get("Content-Type"), body),
 		Horizon:     horizonOf(r.Header),
+		ReadOnly:    true,
 	}
 	s := &serving{m: m, w: w, r: r, body: body, next: next}
 	s.serve(call)
@@ -121,7 +122,9 @@ func (m *middleware) readBody(w http.ResponseWriter, r *http.Request) ([]byte, e
 	tooLarge := &onceward.Error{Op: "body", Err: onceward.ErrBodyTooLarge,
 		Hint: "this route takes at most " + strconv.FormatInt(m.cfg.MaxBody, 10) + " bytes; nothing was executed by this send"}
 	if r.ContentLength > m.cfg.MaxBody {
-		w.Header().Set("Connection", "close") // the rest is not worth reading
+		if r.ProtoMajor < 2 { // the rest is not worth reading; over HTTP/2 the connection is others' too
+			w.Header().Set("Connection", "close")
+		}
 		return nil, tooLarge
 	}
 	if r.Body == nil {
@@ -129,7 +132,7 @@ func (m *middleware) readBody(w http.ResponseWriter, r *http.Request) ([]byte, e
 	}
 	var buf bytes.Buffer
 	if r.ContentLength > 0 {
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+		buf.Grow(int(min(r.ContentLength, DefaultMaxBody)) + bytes.MinRead) // beyond it only for bytes that have come
 	}
 	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, m.cfg.MaxBody))
 	var limit *http.MaxBytesError
@@ -159,5 +162,6 @@ func withBody(ctx context.Context, r *http.Request, body []byte) *http.Request {
 	own := r.WithContext(ctx)
 	own.Body = io.NopCloser(bytes.NewReader(body))
 	own.ContentLength = int64(len(body))
+	own.TransferEncoding = nil // for handlers that pass the request on
 	return own
 }

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/onceward/onceward"
@@ -37,7 +39,7 @@ type Operation struct {
 	history  *retry.History
 }
 
-// Key returns the operation's key; zero if it is safe and has none.
+// Key returns the operation's key; zero if it has none, as safe ones and those of a ClientConfig.Unkeyed.
 func (op *Operation) Key() onceward.Key { return op.key }
 
 // WithSecrets returns a copy that sends these headers too, in place of those secrets that it had. Both share their history.
@@ -49,10 +51,23 @@ func (op *Operation) WithSecrets(h http.Header) *Operation {
 
 func (op *Operation) facts() retry.Operation {
 	kind := retry.Keyed
-	if op.key.IsZero() {
+	switch {
+	case !op.key.IsZero():
+	case safe(op.method):
 		kind = retry.Safe
+	default:
+		kind = retry.Unkeyed
 	}
-	return retry.Operation{Key: op.key, Kind: kind, Minted: op.fresh, Host: op.url.Host, History: op.history}
+	return retry.Operation{Key: op.key, Kind: kind, Minted: op.fresh, Host: budgetHost(op.url), History: op.history}
+}
+
+// budgetHost is one name for a host, however a URL spells it.
+func budgetHost(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
 // savedVersion is the version of the JSON. A reader refuses those that it does not know.
@@ -72,10 +87,13 @@ type savedOperation struct {
 	Window  time.Duration `json:"window_ns,omitempty"` // the shortest that a server has told
 }
 
-// MarshalJSON saves the operation without its secrets.
+// MarshalJSON saves the operation without its secrets. One without a key that is not safe is refused: it could not be sent again.
 func (op *Operation) MarshalJSON() ([]byte, error) {
 	if op.url == nil {
 		return nil, errNoOperation
+	}
+	if op.key.IsZero() && !safe(op.method) {
+		return nil, errNoKeyToSave
 	}
 	return json.Marshal(savedOperation{
 		Version: savedVersion, Key: op.key.Text(), Minted: op.mintedAt.UTC(), Method: op.method, URL: op.url.String(), Host: op.host,

@@ -16,7 +16,7 @@ import (
 )
 
 func TestOperationSurvivesACrash(t *testing.T) {
-	s := startTiny(t, func(call int, w http.ResponseWriter) bool { return call <= 4 && cut(w, "") })
+	s := startTiny(t, func(call int, w http.ResponseWriter) bool { return call <= 4 && breakOff(w, "") })
 	client := newTestClient(t, ClientConfig{Secrets: []string{"x-api-key"}})
 	req := post(t, strings.Replace(s.URL, "http://", "http://ann:word@", 1)+"/pay?to=bob", "pay 5")
 	req.Header.Set("Cookie", "session=sesame")
@@ -123,7 +123,7 @@ func TestOperationIsFrozen(t *testing.T) {
 		copy(own, "PAY 9")
 		req.Header.Set("X-Kept", "changed")
 		req.URL.Path = "/changed"
-		return call <= 2 && cut(w, "")
+		return call <= 2 && breakOff(w, "")
 	})
 	req, _ = http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL, bytes.NewReader(own))
 	req.Header.Set("X-Kept", "yes")
@@ -157,7 +157,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{"a body over the limit", nil, strings.NewReader("12345678901"), onceward.ErrBodyTooLarge},
 		{"a body that breaks off", nil, io.MultiReader(strings.NewReader("1"), brokenReader{broken}), broken},
 		{"a body shorter than announced", func(r *http.Request) { r.ContentLength = 7 }, strings.NewReader("123"), errBodyLength},
-		{"an empty key", func(r *http.Request) { r.Header.Set(HeaderKey, "") }, strings.NewReader("1"), onceward.ErrKeyMissing},
+		{"an empty key", func(r *http.Request) { r.Header.Set(HeaderKey, "") }, strings.NewReader("1"), onceward.ErrKeyInvalid},
 		{"two keys", func(r *http.Request) { r.Header[HeaderKey] = []string{"a", "b"} }, strings.NewReader("1"), onceward.ErrKeyInvalid},
 		{"another scheme", func(r *http.Request) { r.URL.Scheme = "ftp" }, strings.NewReader("1"), errURL},
 		{"trailers", func(r *http.Request) { r.Trailer = http.Header{"X": nil} }, strings.NewReader("1"), errRequestTrailer},

@@ -106,10 +106,11 @@ func (op *Operation) takeURL(u *url.URL) error {
 	return nil
 }
 
-// takeKey takes the caller's own key, or mints one unless the request is safe.
+// takeKey takes the caller's own key, or mints one unless the request is safe or this client mints none.
 func (c *Client) takeKey(op *Operation) error {
 	own := op.header.Values(HeaderKey)
-	if len(own) == 0 && safe(op.method) {
+	if len(own) == 0 && (c.config.Unkeyed || safe(op.method)) {
+		op.header.Del(HeaderKey) // present with no values it would make net/http send the request again by itself
 		op.mintedAt = c.config.Clock.Now()
 		return nil
 	}

@@ -23,8 +23,7 @@ func (s *serving) serve(call onceward.Call) {
 	ended := false
 	defer func() {
 		if !ended && s.own != nil && s.own.live {
-			// A recoverer outside may swallow the panic, and net/http would then end the reply in good order.
-			_ = http.NewResponseController(s.w).SetWriteDeadline(time.Unix(1, 0))
+			s.cutOff()
 		}
 	}()
 	result, err := s.m.exec.Do(s.r.Context(), call, s.run)
@@ -34,6 +33,13 @@ func (s *serving) serve(call onceward.Call) {
 		panic(http.ErrAbortHandler)
 	case err != nil:
 		writeProblem(s.w, err)
+	case s.own != nil && !result.Replayed && !s.own.whole():
+		// HTTP/1.1 shows a body that is too short; the end of an HTTP/2 stream looks like any other.
+		if bodyAllowed(s.own.status) {
+			s.own.finish(markOf(result.Standing))
+			_ = http.NewResponseController(s.w).Flush()
+		}
+		panic(http.ErrAbortHandler)
 	case s.own != nil && !result.Replayed:
 		s.own.finish(markOf(result.Standing))
 	default:
@@ -42,9 +48,22 @@ func (s *serving) serve(call onceward.Call) {
 	ended = true
 }
 
+// cutOff breaks off a reply of which something has left. Aborting the handler is not enough: a recoverer outside may swallow the panic, and
+// net/http would then end the reply in good order.
+func (s *serving) cutOff() {
+	control := http.NewResponseController(s.w)
+	if control.SetWriteDeadline(time.Unix(1, 0)) == nil {
+		return
+	}
+	if conn, _, err := control.Hijack(); err == nil { // an outer writer that does not unwrap, such as go-zero's, may still be an http.Hijacker
+		conn.Close()
+	}
+}
+
 // run lets the handler work once; an executor may call it again.
 func (s *serving) run(ctx context.Context, a onceward.Attempt) onceward.Outcome {
 	s.own = newCapture(s.w, s.r, a)
+	defer s.own.close()
 	s.next.ServeHTTP(s.own, withBody(ctx, s.r, s.body))
 	s.own.close()
 	reply := s.own.reply(s.m.kept)
@@ -83,8 +102,10 @@ func (s *serving) give(result onceward.Result) {
 	if result.Replayed {
 		h.Set(HeaderReplayed, "true")
 	}
-	for _, f := range result.Reply.Trailer {
-		h.Add("Trailer", f.Name)
+	for i, f := range result.Reply.Trailer {
+		if i == 0 || f.Name != result.Reply.Trailer[i-1].Name {
+			h.Add("Trailer", f.Name)
+		}
 	}
 	if len(result.Reply.Trailer) == 0 && bodyAllowed(result.Reply.Status) {
 		h.Set("Content-Length", strconv.Itoa(len(result.Reply.Body)))

@@ -18,7 +18,9 @@ import (
 // wireRequest makes the request of one attempt.
 //
 // net/http sends a request with an Idempotency-Key again by itself, any number of times, if it has no body or GetBody is set.
-// So GetBody is nil, and a keyed request always has a body that is neither nil nor http.NoBody, also when it is empty.
+// So GetBody is nil, and a request that has a key or is not safe has a body that is neither nil nor http.NoBody, also when it is
+// empty. Without a key of ours, one in another header that net/http knows has the same effect. A GET or HEAD without a key, which has no effect,
+// is left to net/http.
 func (s *sending) wireRequest(ctx context.Context) (*http.Request, error) {
 	op := s.op
 	u := *op.url
@@ -55,16 +57,22 @@ func (s *sending) protocolHeaders(h http.Header) {
 func (s *sending) fillBody(req *http.Request) {
 	body := s.op.body
 	req.GetBody, req.ContentLength, req.Body = nil, int64(len(body)), nil
-	if len(body) == 0 && s.op.key.IsZero() {
+	if len(body) == 0 && s.op.key.IsZero() && safe(s.op.method) {
 		return
 	}
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	if len(body) == 0 {
-		// net/http takes length 0 with a body for "unknown" and would send it in chunks, which some servers refuse. "identity" prevents
-		// the chunks; the header, in a spelling that net/http does not filter out, says what RFC 9110 §8.6 wants said.
-		req.TransferEncoding = []string{"identity"}
-		req.Header["content-length"] = []string{"0"}
+		emptyBody(req)
 	}
+}
+
+// emptyBody gives req a body of no bytes that net/http does not take for none.
+func emptyBody(req *http.Request) {
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(nil)), 0
+	// net/http takes length 0 with a body for "unknown" and would send it in chunks, which some servers refuse. "identity" prevents
+	// the chunks; the header, in a spelling that net/http does not filter out, says what RFC 9110 §8.6 wants said.
+	req.TransferEncoding = []string{"identity"}
+	req.Header["content-length"] = []string{"0"}
 }
 
 // wireTrace counts what a transport really did in one attempt.

@@ -176,7 +176,7 @@ func TestWireProofOfNotSent(t *testing.T) {
 	})
 	t.Run("a dial error after a connection proves nothing", func(t *testing.T) {
 		// As a transport does that sends, loses the connection, and fails to open another.
-		s := startTiny(t, func(_ int, w http.ResponseWriter) bool { return cut(w, "") })
+		s := startTiny(t, func(_ int, w http.ResponseWriter) bool { return breakOff(w, "") })
 		inner := newTransport()
 		defer inner.CloseIdleConnections()
 		again := roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -195,7 +195,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestWireAuthorizePerAttempt(t *testing.T) {
-	s := startTiny(t, func(call int, w http.ResponseWriter) bool { return call == 1 && cut(w, "") })
+	s := startTiny(t, func(call int, w http.ResponseWriter) bool { return call == 1 && breakOff(w, "") })
 	n := 0
 	client := newTestClient(t, ClientConfig{Authorize: func(r *http.Request) error {
 		n++

@@ -62,9 +62,11 @@ func logGaveUp(ctx context.Context, l *slog.Logger, e *Error) {
 	if n := len(e.Attempts); n > 0 {
 		attrs = append(attrs, slog.String("end", e.Attempts[n-1].End.String()))
 	}
-	for _, err := range e.Unwrap() {
-		attrs = append(attrs, slog.String("error", err.Error()))
-		break // the first says why; the rest stands in the error, which its caller has
+	if e.Stop != nil {
+		attrs = append(attrs, slog.String("stop", e.Stop.Error()))
+	}
+	if n := len(e.causes); n > 0 {
+		attrs = append(attrs, slog.String("error", e.causes[n-1].Error()))
 	}
 	l.LogAttrs(ctx, level, "onceward gave up", attrs...)
 }

@@ -15,8 +15,8 @@ type run struct {
 	began   stopwatch
 	closed  bool
 	clean   bool // no other send of this operation is under way, or may have arrived
-	count   int // attempts, polls included
-	retries int // attempts after the first, polls not included
+	count   int  // attempts, polls included
+	retries int  // attempts after the first, polls not included
 	doubt   bool
 	proof   Proof // of the last attempt
 	first   time.Time
