@@ -95,7 +95,7 @@ func runsDuplicatesOnce(t *testing.T, f framework) {
 func answersRefusals(t *testing.T, f framework) {
 	s := open(t, f)
 	for range 2 {
-		a := s.post("/orders", "sold out", `{"do":"sold out"}`)
+		a := s.post("/orders", "sold-out", `{"do":"sold out"}`)
 		want(t, "sold out", a, http.StatusNotFound, "")
 		if a.header.Get(oncehttp.HeaderOutcome) != oncehttp.OutcomeSaved || a.body == "" {
 			t.Errorf("sold out: %v %q", a.header, a.body)
@@ -103,7 +103,7 @@ func answersRefusals(t *testing.T, f framework) {
 	}
 	s.shop.wantOrders(t, 1)
 	for range 2 {
-		a := s.post("/orders", "log in", `{"do":"log in"}`)
+		a := s.post("/orders", "log-in", `{"do":"log in"}`)
 		want(t, "log in", a, http.StatusUnauthorized, "")
 		if a.header.Get(oncehttp.HeaderOutcome) != oncehttp.OutcomeFreed || a.replayed() {
 			t.Errorf("log in: %v", a.header)
