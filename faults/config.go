@@ -25,8 +25,12 @@ type Config struct {
 	Seed uint64
 
 	// Faults may strike; their order means nothing. None: a network without faults. A fault may be given once.
-	// The probabilities of those that end an exchange (lose-request, lose-reply, cut-reply) add up to at most 1.
+	// The probabilities of those that end an exchange (lose-request, lose-reply, cut-reply, reset, hang) add up to at most 1.
 	Faults []Fault
+
+	// Only names the requests that faults may strike, in the notation of http.ServeMux, like "POST /transfers/{id}" or "/transfers/". The
+	// others pass untouched and are not counted as arrivals; so does what ServeMux would redirect to a pattern. Default: all requests.
+	Only []string
 
 	// Identity names what a request is a copy of: sends of one operation have one identity.
 	// Default: the Idempotency-Key; without one, method and path.
@@ -69,7 +73,7 @@ func (c Config) withDefaults() Config {
 }
 
 // validate reports everything that is wrong, so that one run is enough to mend it.
-func (c Config) validate(upstream http.Handler) error {
+func (c Config) validate(upstream http.Handler, only error) error {
 	var wrong []error
 	if upstream == nil {
 		wrong = append(wrong, errors.New("upstream is nil: give the handler that requests are delivered to"))
@@ -80,7 +84,7 @@ func (c Config) validate(upstream http.Handler) error {
 	if c.MaxIdentities < MinIdentities {
 		wrong = append(wrong, fmt.Errorf("MaxIdentities is %d: must be at least %d, or 0 for the default", c.MaxIdentities, MinIdentities))
 	}
-	if err := validateFaults(c.Faults); err != nil {
+	if err := errors.Join(only, validateFaults(c.Faults)); err != nil {
 		wrong = append(wrong, err)
 	}
 	if len(wrong) == 0 {

@@ -1,8 +1,10 @@
 package faults
 
 import (
+	"bufio"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -84,6 +86,12 @@ func (l *lateWriter) FlushError() error {
 }
 
 func (l *lateWriter) Flush() { _ = l.FlushError() }
+
+// Hijack is for a reset, which is late too.
+func (l *lateWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	l.wait()
+	return http.NewResponseController(l.ResponseWriter).Hijack()
+}
 
 // Unwrap lets http.ResponseController reach what is not about the reply's bytes.
 func (l *lateWriter) Unwrap() http.ResponseWriter { return l.ResponseWriter }

@@ -1,7 +1,7 @@
 // Package faults is a network for HTTP that misbehaves on purpose: it loses requests, loses replies after the work is done, cuts
-// them, delivers requests twice, and delays. It wraps any http.Handler: a server in a test, or an httputil.ReverseProxy.
+// them, resets connections, hangs, delivers requests twice, and delays. It wraps any http.Handler: a server in a test, or an httputil.ReverseProxy.
 //
-//	client ─► duplicate ─► delay ─► lose-request | lose-reply | cut-reply ─► upstream
+//	client ─► duplicate ─► delay ─► lose-request | lose-reply | cut-reply | reset | hang ─► upstream
 //
 // A proxy below HTTP can only cut bytes. This one knows what a request is, so it can let the upstream finish its work
 // and lose the reply then: the fault that makes a client send again what has already happened.

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// A Fault is one way to misbehave, with its probability. Each has a constructor: [LoseRequest], [LoseReply], [CutReply],
-// [Duplicate], [Delay].
+// A Fault is one way to misbehave, with its probability. Each has a constructor: [LoseRequest], [LoseReply], [CutReply], [Reset],
+// [Hang], [Duplicate], [Delay].
 type Fault struct {
 	name        string
 	probability float64 // for each arrival

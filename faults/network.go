@@ -15,7 +15,11 @@ var ErrClosed = errors.New("faults: the network is closed")
 type Network struct {
 	cfg      Config
 	upstream http.Handler
+	only     only
 	seen     *arrivals
+	counts   *counts
+	open     context.Context // ends when Close begins
+	shut     context.CancelFunc
 	life     context.Context // ends when Close gives up
 	end      context.CancelCauseFunc
 	log      sync.Mutex // one Event at a time
@@ -29,10 +33,12 @@ type Network struct {
 // New wraps upstream with a network that misbehaves. Its error is an [ErrConfig] and names everything that is wrong.
 func New(upstream http.Handler, cfg Config) (*Network, error) {
 	cfg = cfg.withDefaults()
-	if err := cfg.validate(upstream); err != nil {
+	may, err := newOnly(cfg.Only)
+	if err := cfg.validate(upstream, err); err != nil {
 		return nil, err
 	}
-	n := &Network{cfg: cfg, upstream: upstream, seen: newArrivals(cfg.MaxIdentities)}
+	n := &Network{cfg: cfg, upstream: upstream, only: may, seen: newArrivals(cfg.MaxIdentities), counts: newCounts(cfg.Faults)}
+	n.open, n.shut = context.WithCancel(context.Background())
 	n.life, n.end = context.WithCancelCause(context.Background())
 	return n, nil
 }
@@ -44,6 +50,11 @@ func (n *Network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		abort()
 	}
 	defer n.leave()
+	if !n.only.match(r) {
+		n.counts.outside()
+		n.upstream.ServeHTTP(w, r)
+		return
+	}
 	id := newIdentity(n.cfg.Identity(r))
 	arrival := n.seen.next(id)
 	hits := plan(n.cfg.Seed, n.cfg.Faults, id, arrival)
@@ -54,11 +65,14 @@ func (n *Network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h = hits[i].wrap(n, h)
 		}
 	}
+	events := make([]Event, 0, len(hits))
 	for _, hit := range hits {
 		e := newEvent(id, arrival, hit, r)
 		e.Skipped = hit.needsBody && !whole
-		n.tell(e)
+		events = append(events, e)
 	}
+	n.counts.arrival(events)
+	n.tell(events)
 	h.ServeHTTP(w, r)
 }
 
@@ -72,10 +86,15 @@ func (n *Network) readBody(hits []planned, r *http.Request) (_ *http.Request, wh
 	return r, false
 }
 
-func (n *Network) tell(e Event) {
+func (n *Network) tell(events []Event) {
+	if len(events) == 0 {
+		return
+	}
 	n.log.Lock()
 	defer n.log.Unlock()
-	n.cfg.Log(e)
+	for _, e := range events {
+		n.cfg.Log(e)
+	}
 }
 
 // Wait returns when no delivery is under way, copies and those whose client has gone included, or with ctx's cause when that
@@ -95,13 +114,14 @@ func (n *Network) Wait(ctx context.Context) error {
 	}
 }
 
-// Close lets no more requests in and waits for the deliveries under way. When ctx ends first, it returns ctx's cause and cancels the
+// Close lets no more requests in, ends hanging, and waits for the deliveries under way. When ctx ends first, it returns ctx's cause and cancels the
 // contexts that faults had detached from their clients; call it again to wait for those to end.
 // Shut the http.Server down before.
 func (n *Network) Close(ctx context.Context) error {
 	n.mu.Lock()
 	n.closed = true
 	n.mu.Unlock()
+	n.shut()
 	err := n.Wait(ctx)
 	n.end(ErrClosed)
 	return err
@@ -139,12 +159,24 @@ func (n *Network) leave() {
 // detach returns r with a context that does not end with the client's connection, only with the network, and a function that
 // frees it.
 func (n *Network) detach(r *http.Request) (*http.Request, func()) {
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
+	kept := context.WithValue(context.WithoutCancel(r.Context()), clientKey{}, clientOf(r))
+	ctx, cancel := context.WithCancelCause(kept)
 	stop := context.AfterFunc(n.life, func() { cancel(ErrClosed) })
 	return r.WithContext(ctx), func() {
 		stop()
 		cancel(nil)
 	}
+}
+
+// clientKey is where a detached request still has its client's context.
+type clientKey struct{}
+
+// clientOf returns the context that ends when r's client has gone, also for a detached request.
+func clientOf(r *http.Request) context.Context {
+	if client, ok := r.Context().Value(clientKey{}).(context.Context); ok {
+		return client
+	}
+	return r.Context()
 }
 
 // abort ends the exchange without another byte.

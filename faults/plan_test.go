@@ -39,6 +39,26 @@ func TestPlanRates(t *testing.T) {
 	}
 }
 
+// The same holds when everything that ends an exchange is configured, and one of them always strikes.
+func TestPlanRatesOfAllThatEnd(t *testing.T) {
+	const arrivals = 8_000
+	ends := inOrder([]Fault{Reset(0.25), Hang(0.05, time.Second), LoseReply(0.3), LoseRequest(0.3), CutReply(0.1)})
+	count := map[string]int{}
+	for i := range arrivals {
+		hits := plan(3, ends, newIdentity(fmt.Sprint(i)), 1)
+		if len(hits) != 1 {
+			t.Fatalf("arrival %d: %v", i, hits)
+		}
+		count[hits[0].fault]++
+	}
+	for _, f := range ends {
+		want := f.probability * arrivals
+		if spread := 5 * math.Sqrt(want*(1-f.probability)); math.Abs(float64(count[f.name])-want) > spread {
+			t.Errorf("%s struck %d times, want %.0f ± %.0f", f.name, count[f.name], want, spread)
+		}
+	}
+}
+
 // A copy of a request has its own luck: what struck the first arrival says nothing about the second.
 func TestPlanArrivalsAreIndependent(t *testing.T) {
 	const operations = 10_000

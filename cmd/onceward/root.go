@@ -13,6 +13,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newDemo(),
+		newFaults(),
 		newVersion(),
 	)
 	return root

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -18,15 +20,16 @@ type keyed struct {
 	trial  *trial
 	url    string
 	client *oncehttp.Client
+	disk   string     // folder of the saved operations
 	keys   sync.Map   // onceward.Key to the number of its transfer, for the diary
 	outbox chan saved // has room for every transfer, each of which is in it once at most
 }
 
-// saved is what a careful program writes to its disk.
+// saved is an operation that is put away.
 type saved struct {
-	transfer  transfer
-	operation []byte // JSON; nil: certainly nothing took effect, so that it may have a new key
-	start     time.Duration
+	transfer transfer
+	file     string // that holds the operation; "": certainly nothing took effect, so that it may have a new key
+	start    time.Duration
 }
 
 // resendPause is how long a saved operation lies before it is sent again.
@@ -46,9 +49,16 @@ func newKeyed(t *trial) func(string) (sender, error) {
 				Attempts: attempts, AttemptTimeout: attemptTimeout,
 				Base: backoffBase, OverloadBase: backoffBase, Cap: backoffCap, PollInterval: backoffCap,
 			},
-			Budget: budget, Observe: k.observe, Clock: t.cfg.Clock, Rand: t.cfg.Rand,
+			Budget: budget, Observer: retry.Observer{Attempt: k.observe}, Clock: t.cfg.Clock, Rand: t.cfg.Rand,
 		})
-		return k, err
+		if err != nil {
+			return nil, err
+		}
+		k.disk, err = os.MkdirTemp("", "onceward-demo-")
+		if err != nil {
+			return nil, fmt.Errorf("the demo saves operations to disk: %w", err)
+		}
+		return k, nil
 	}
 }
 
@@ -85,18 +95,42 @@ func (k *keyed) finish(ctx context.Context, op *oncehttp.Operation, s saved) err
 		if err == nil && resp.StatusCode != http.StatusCreated {
 			return fmt.Errorf("the bank refused %s: %s", s.transfer.name(), resp.Status)
 		}
+		if err := k.forget(s); err != nil {
+			return err
+		}
 		k.trial.settle(s.transfer.number, s.start, "knows: done, once")
 		return nil
 	case onceward.NotExecuted:
-		s.operation = nil
+		if err := k.forget(s); err != nil {
+			return err
+		}
+		s.file = ""
 	case onceward.Unknown:
-		if s.operation, err = json.Marshal(op); err != nil {
+		if s.file, err = k.save(s.transfer, op); err != nil {
 			return err
 		}
 		k.trial.diary.note(s.transfer.number, event{step: stepSaved})
 	}
 	k.outbox <- s
 	return nil
+}
+
+// save writes what a careful program would: it is enough to send the operation again after a crash. Credentials are left out.
+func (k *keyed) save(t transfer, op *oncehttp.Operation) (file string, err error) {
+	text, err := json.Marshal(op)
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(k.disk, t.name()+".json")
+	return file, os.WriteFile(file, text, 0o600) // it outlives the process; a program that fears for the machine syncs it too
+}
+
+// forget removes what save has written, once the fate is known.
+func (k *keyed) forget(s saved) error {
+	if s.file == "" {
+		return nil
+	}
+	return os.Remove(s.file)
 }
 
 // resend takes one operation out of the outbox, as a program does that has crashed in between.
@@ -128,18 +162,22 @@ func (k *keyed) again(ctx context.Context, s saved) error {
 	if k.trial.cfg.Clock.Sleep(ctx, resendPause) != nil {
 		return nil //nolint:nilerr // the trial is over
 	}
-	if s.operation == nil {
+	if s.file == "" {
 		return k.prepare(ctx, s.transfer, s.start)
 	}
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		return err
+	}
 	var op oncehttp.Operation
-	if err := json.Unmarshal(s.operation, &op); err != nil {
+	if err := json.Unmarshal(text, &op); err != nil {
 		return err
 	}
 	return k.finish(ctx, &op, s)
 }
 
 // observe is called after every attempt.
-func (k *keyed) observe(key onceward.Key, a retry.Attempt) {
+func (k *keyed) observe(_ context.Context, key onceward.Key, a retry.Attempt) {
 	k.trial.sends.Add(1)
 	number, ok := k.keys.Load(key)
 	if !ok {
@@ -158,4 +196,7 @@ func (k *keyed) observe(key onceward.Key, a retry.Attempt) {
 	k.trial.diary.note(number.(int), e)
 }
 
-func (k *keyed) close() { k.client.CloseIdleConnections() }
+func (k *keyed) close() {
+	k.client.CloseIdleConnections()
+	_ = os.RemoveAll(k.disk) // what is left of it is temporary
+}

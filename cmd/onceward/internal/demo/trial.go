@@ -52,7 +52,7 @@ type sender interface {
 	send(ctx context.Context, t transfer) error // until it is settled or put away
 	resend(ctx context.Context) error           // one that was put away, if there is any
 	resendAll(ctx context.Context) error        // all that are put away, until the trial is finished
-	close()                                     // its connections
+	close()                                     // its connections and files
 }
 
 // server is one kind of server: the bank's handler, guarded or not, and how to end what guards it.
