@@ -58,7 +58,7 @@ func TestOrderScopeOfATokenRunsTwice(t *testing.T) {
 
 // Inside, a limiter does not see replays and refusals: they cost the store as often as somebody likes.
 func TestOrderRateLimitInsideSparesReplays(t *testing.T) {
-	limit := func() wrapper { return httprate.LimitAll(3, time.Hour) }
+	limit := func() wrapper { return httprate.LimitBy(3, time.Hour, httprate.Key("*")) }
 	flood := func(w wired) (limited int) {
 		s := build(t, w)
 		for range 10 {
