@@ -129,6 +129,23 @@ func TestOtherMachinesAreWarnedOf(t *testing.T) {
 	}
 }
 
+// A connection that was opened and never used is nothing that is under way.
+func TestAnUnusedConnectionIsNotCutOff(t *testing.T) {
+	p, end := run(t, Config{Upstream: "http://127.0.0.1:1", Grace: 10 * time.Millisecond}, io.Discard)
+	resp, _ := get(t, p, "GET / HTTP/1.1\nHost: h\n\n") // it has been served: whoever connects now is accepted in time
+	if resp.StatusCode != http.StatusBadGateway {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", p.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := end(); err != nil {
+		t.Error(err)
+	}
+}
+
 // What is under way at the end may finish within the grace, and is cut off after it.
 func TestGraceIsKept(t *testing.T) {
 	for _, grace := range []time.Duration{time.Minute, time.Nanosecond} {

@@ -24,6 +24,7 @@ type Proxy struct {
 	transport *http.Transport
 	server    *http.Server
 	journal   *journal
+	places    chan struct{} // one is taken by each exchange under way
 	refused   atomic.Uint64 // over MaxExchanges
 	failed    atomic.Uint64 // the upstream did not answer
 }
@@ -38,7 +39,7 @@ func New(cfg Config) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{cfg: cfg, transport: newTransport(), journal: newJournal()}
+	p := &Proxy{cfg: cfg, transport: newTransport(), journal: newJournal(), places: make(chan struct{}, cfg.MaxExchanges)}
 	cable := newReverseProxy(upstream, cfg.KeepHost, p.transport, p.upstreamFailed)
 	p.network, err = faults.New(cable, cfg.network(p.journal.write))
 	if err != nil {
@@ -52,7 +53,7 @@ func New(cfg Config) (*Proxy, error) {
 		p.listener.Close()
 		return nil, fmt.Errorf("%w:\n--upstream %s is where --listen is: requests would go round in a circle", ErrConfig, cfg.Upstream)
 	}
-	p.server = newServer(limit(cfg.MaxExchanges, p.network, func() { p.refused.Add(1) }), cfg.Notes)
+	p.server = newServer(limit(p.places, p.network, func() { p.refused.Add(1) }), cfg.Notes)
 	return p, nil
 }
 
@@ -89,10 +90,10 @@ func (p *Proxy) stop(ctx context.Context) error {
 	shutdown := make(chan error, 1)
 	go func() { shutdown <- p.server.Shutdown(ctx) }()
 	closing := p.network.Close(ctx)
-	err := errors.Join(closing, <-shutdown)
+	late := <-shutdown != nil && len(p.places) > 0 // else it waited for connections that a client has opened and never used
 	p.server.Close()
 	p.transport.CloseIdleConnections()
-	if err != nil {
+	if closing != nil || late {
 		return fmt.Errorf("%w (after %v)", ErrCutOff, p.cfg.Grace)
 	}
 	return nil

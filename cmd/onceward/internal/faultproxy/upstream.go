@@ -93,9 +93,8 @@ func (b *buffers) Get() []byte {
 
 func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
 
-// limit answers 503 when there are already most exchanges under way, and tells refused.
-func limit(most int, next http.Handler, refused func()) http.Handler {
-	places := make(chan struct{}, most)
+// limit answers 503 when places is full, and tells refused. There is one place for each exchange under way.
+func limit(places chan struct{}, next http.Handler, refused func()) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case places <- struct{}{}:
