@@ -101,6 +101,9 @@ func TestTheRecordsPolicyCountsNotTheServers(t *testing.T) {
 	var runs atomic.Int64
 	_, err = rerun.Do(ctx, call(key, "x"), saving(&runs))
 	wantErr(t, err, onceward.ErrOutcomeUnknown)
+	if runs.Load() != 0 {
+		t.Error("what was held has run again")
+	}
 }
 
 func TestExplicitStart(t *testing.T) {

@@ -59,9 +59,16 @@ func TestClientOneConnectionDoesNotHang(t *testing.T) {
 			s := startTiny(t, func(_ int, w http.ResponseWriter) bool { return lose(w) })
 			transport := newTransport()
 			transport.MaxConnsPerHost = 1
-			client := newTestClient(t, ClientConfig{Transport: transport, MaxReply: 1000})
-			for range 3 {
-				if _, err := client.Do(post(t, s.URL, "pay 5")); err == nil || errors.Is(err, retry.ErrAttemptTimeout) {
+			p := quick
+			p.AttemptTimeout = time.Minute // must not be what frees the connection
+			client := newTestClient(t, ClientConfig{Transport: transport, MaxReply: 1000, Policy: p})
+			for i := range 3 {
+				ctx, cancel := t.Context(), context.CancelFunc(func() {})
+				if i > 0 {
+					ctx, cancel = context.WithTimeout(ctx, 5*time.Second)
+				}
+				defer cancel()
+				if _, err := client.Do(post(t, s.URL, "pay 5").WithContext(ctx)); err == nil || errors.Is(err, context.DeadlineExceeded) {
 					t.Fatalf("%v", err)
 				}
 			}

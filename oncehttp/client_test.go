@@ -94,6 +94,9 @@ func TestClientRetryAfter(t *testing.T) {
 		{"0", "", 0, nil},
 		{"-5", "", 0, nil},
 		{"31", "", 0, retry.ErrRetryAfter},
+		{"Sun, 06 Nov 1994 08:49:00 GMT", "Sun, 06 Nov 1994 08:49:28 GMT", 0, nil}, // past
+		{"Sun, 06 Nov 1994 08:49:00 GMT", "", 0, nil},
+		{"Fri, 31 Dec 9999 23:59:59 GMT", "", 0, retry.ErrRetryAfter},
 		{"99999999999999999999", "", 0, retry.ErrRetryAfter},
 		// Counted from the server's own clock, which is years off.
 		{"Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:28 GMT", 9 * time.Second, nil},

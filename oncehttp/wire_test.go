@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/retry"
@@ -144,6 +145,26 @@ func TestWireProofOfNotSent(t *testing.T) {
 		s.Config.ErrorLog = nil
 		_, err := newTestClient(t, ClientConfig{}).Do(post(t, s.URL, "pay 5")) // does not trust it
 		if onceward.FateOf(err) != onceward.NotExecuted {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("not TLS at all", func(t *testing.T) {
+		s := startTiny(t, nil)
+		_, err := newTestClient(t, ClientConfig{}).Do(post(t, strings.Replace(s.URL, "http:", "https:", 1), "pay 5"))
+		if onceward.FateOf(err) != onceward.NotExecuted || !errors.Is(err, retry.ErrNotSent) {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("a handshake without an answer", func(t *testing.T) {
+		l, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		transport := newTransport()
+		transport.TLSHandshakeTimeout = 20 * time.Millisecond
+		_, err = newTestClient(t, ClientConfig{Transport: transport}).Do(post(t, "https://"+l.Addr().String(), "pay 5"))
+		if onceward.FateOf(err) != onceward.NotExecuted || !errors.Is(err, retry.ErrNotSent) {
 			t.Errorf("%v", err)
 		}
 	})

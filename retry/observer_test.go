@@ -62,7 +62,8 @@ func TestObserverIsToldTheErrorThatIsReturned(t *testing.T) {
 	}}})
 	s := &script{endings: []Ending{{End: EndCutOff}}}
 	_, err := Do(context.WithValue(t.Context(), name{}, "ann"), l, fresh(), s.try)
-	if err == nil || told != err || told.Host != "bank" {
+	var returned *Error
+	if !errors.As(err, &returned) || told != returned || told.Host != "bank" {
 		t.Errorf("told %v, returned %v", told, err)
 	}
 }
