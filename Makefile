@@ -18,8 +18,8 @@ race: ## test every module with the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race $(PACKAGES)
 
 .PHONY: soak
-soak: ## long random runs of the stores, with the race detector; ONCEWARD_SEED=n repeats one
-	ONCEWARD_SOAK=1 CGO_ENABLED=1 go test -race -count=1 -timeout=2h -v ./store/...
+soak: ## long random runs of the stores and the client, with the race detector; ONCEWARD_SEED=n repeats one
+	ONCEWARD_SOAK=1 CGO_ENABLED=1 go test -race -count=1 -timeout=2h -v ./store/... ./oncehttp ./faults
 
 .PHONY: check
 check: fmt-check vet lint tidy-check generate-check ## what CI runs apart from the tests

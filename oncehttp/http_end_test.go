@@ -1,6 +1,7 @@
 package oncehttp_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -195,7 +196,7 @@ func TestHTTPALongBodyIsNeverDone(t *testing.T) {
 	eachNetwork(t, func(t *testing.T, n network) {
 		s := n.serve(onceward.Config{}, oncehttp.Config{}, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "4")
-			if _, err := fmt.Fprint(w, "too long"); err != http.ErrContentLength {
+			if _, err := fmt.Fprint(w, "too long"); !errors.Is(err, http.ErrContentLength) {
 				t.Errorf("got %v", err)
 			}
 		})

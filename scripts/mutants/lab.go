@@ -57,6 +57,7 @@ func (l *lab) try(m mutant) error {
 	if err := os.MkdirAll(temp, 0o755); err != nil {
 		return err
 	}
+	defer os.RemoveAll(temp) // a test binary each
 	overlay, err := m.overlay(l.root, temp)
 	if err != nil {
 		return fmt.Errorf("does not apply: %w", err)

@@ -61,13 +61,18 @@ func tryAll(lab *lab, only string, parallel int) error {
 		return errors.New("no mutants")
 	}
 	killed := 0
-	for i, err := range each(mutants, parallel, lab.try) {
+	for _, err := range each(mutants, parallel, func(m mutant) error {
+		err := lab.try(m)
 		if err != nil {
-			fmt.Printf("LEFT    %s: %v\n", mutants[i].name, err)
-			continue
+			fmt.Printf("LEFT    %s: %v\n", m.name, err)
+		} else {
+			fmt.Printf("killed  %s (%s %s)\n", m.name, m.pkg, m.run)
 		}
-		killed++
-		fmt.Printf("killed  %s (%s %s)\n", mutants[i].name, mutants[i].pkg, mutants[i].run)
+		return err
+	}) {
+		if err == nil {
+			killed++
+		}
 	}
 	fmt.Printf("killed %d/%d\n", killed, len(mutants))
 	if killed < len(mutants) {
