@@ -20,7 +20,7 @@ import (
 //
 // The handler sees a context that keeps the values and not the client's cancellation, and a body that has been read already. Its reply is
 // sent after it is saved; if it flushes, bytes go out while they are captured, and the end of the reply waits until it is saved. A client that
-// hangs up is never noticed by the handler.
+// hangs up is never noticed by the handler. One that stops reading in the middle of a stream holds it up: set http.Server.WriteTimeout.
 func Middleware(exec onceward.Executor, scope ScopeFunc, cfg Config) (func(http.Handler) http.Handler, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
