@@ -93,7 +93,13 @@ func (p *pass) do(ctx context.Context) (Result, error) {
 // leadFlight leads and lands, also when the function panics.
 func (p *pass) leadFlight(ctx context.Context, f *flight) (result Result, err error) {
 	shared := false
-	defer func() { p.g.flights.land(p.who.ID, f, result, err, shared) }()
+	defer func() {
+		landed := result
+		if shared && !p.call.ReadOnly { // the caller's copy is its own from here on
+			landed.Reply = landed.Reply.clone()
+		}
+		p.g.flights.land(p.who.ID, f, landed, err, shared)
+	}()
 	result, err = p.lead(ctx)
 	shared = !p.alone && (err == nil && !result.NotKept || errors.Is(err, ErrStoreUnavailable) || p.told)
 	return result, err

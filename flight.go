@@ -1,7 +1,6 @@
 package onceward
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -72,7 +71,7 @@ func (f *flight) follow(ctx context.Context, wait time.Duration, readOnly bool) 
 	case <-f.landed:
 		r := f.result
 		if !readOnly {
-			r.Reply.Body = bytes.Clone(r.Reply.Body)
+			r.Reply = r.Reply.clone()
 		}
 		r.Replayed = f.err == nil && r.Standing == Saved
 		return r, f.shared, f.err

@@ -182,15 +182,16 @@ func TestACallerThatChangesItsReplyChangesNobodyElses(t *testing.T) {
 			wg.Go(func() {
 				got[i], _ = w.a.Do(ctx, call(key, "x"), func(context.Context, onceward.Attempt) onceward.Outcome {
 					time.Sleep(time.Millisecond)
-					return onceward.Save(reply("abc"))
+					return onceward.Save(onceward.Reply{Status: 201, Header: []onceward.Field{{Name: "A", Value: "b"}}, Body: []byte("abc")})
 				})
+				r := got[i].Reply
+				if string(r.Body) != "abc" || r.Header[0].Value != "b" {
+					t.Errorf("got %q %v", r.Body, r.Header[0])
+				}
+				r.Body[0], r.Header[0].Value = 'X', "Y" // at once, while others still wake up
 			})
 		}
 		wg.Wait()
-		got[0].Reply.Body[0], got[1].Reply.Body[1] = 'X', 'Y'
-		if string(got[2].Reply.Body) != "abc" {
-			t.Errorf("got %q", got[2].Reply.Body)
-		}
 	})
 }
 

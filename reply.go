@@ -1,9 +1,11 @@
 package onceward
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 )
 
 // Field is one line of a reply's header or trailer. Several with one name stand in the order in which they were sent.
@@ -17,6 +19,12 @@ type Reply struct {
 	Header  []Field // HTTP header or gRPC metadata
 	Body    []byte
 	Trailer []Field
+}
+
+// clone shares nothing with r that a caller could change.
+func (r Reply) clone() Reply {
+	r.Header, r.Body, r.Trailer = slices.Clone(r.Header), bytes.Clone(r.Body), slices.Clone(r.Trailer)
+	return r
 }
 
 // String returns status and sizes.

@@ -37,6 +37,7 @@ func (p *pass) run(ctx context.Context, r store.Record, claim store.ClaimRequest
 		if !returned { // the function panicked, or ended its goroutine; the panic goes on
 			p.alone = true
 			p.ran = time.Since(began)
+			beat.functionEnded()
 			own.abandon(ctx)
 			beat.stop()
 			g.cfg.Observer.call(ctx, CallEvent{

@@ -87,7 +87,7 @@ func (g *Guard) retry(u *unsettled, err error) bool {
 		return false
 	case errors.Is(err, store.ErrInvalid) && u.ask.End != store.EndReply:
 		return false
-	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrInvalid):
+	case u.ask.Op == store.OpComplete && (errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrInvalid)):
 		u.ask.End, u.ask.Reply = store.EndReplyNotKept, nil // a tombstone always fits
 	}
 	return true

@@ -198,18 +198,18 @@ func TestClientReturnsTheReplyWithEveryEnd(t *testing.T) {
 		{"freed 503", func(w http.ResponseWriter) bool { return mark(w, OutcomeFreed, 503) }, 503, onceward.NotExecuted, false, retry.ErrAttemptsSpent, 4},
 		{"doubted 500", func(w http.ResponseWriter) bool { return mark(w, OutcomeDoubted, 500) }, 500, onceward.Unknown, false, retry.ErrAttemptsSpent, 4},
 		{"reply not kept", func(w http.ResponseWriter) bool { return problemReply(w, 409, "reply-not-kept", false) }, 409, onceward.Executed, false, onceward.ErrReplyNotKept, 1},
-		{"key reused", func(w http.ResponseWriter) bool { return problemReply(w, 422, "key-reused", false) }, 422, onceward.NotExecuted, false, onceward.ErrKeyReused, 1},
+		{"key reused", func(w http.ResponseWriter) bool { return problemReply(w, 422, "key-reused", false) }, 422, onceward.Unknown, false, onceward.ErrKeyReused, 1},
 		{"outcome unknown", func(w http.ResponseWriter) bool { return problemReply(w, 409, "outcome-unknown", false) }, 409, onceward.Unknown, false, onceward.ErrOutcomeUnknown, 1},
 		{"cancelled", func(w http.ResponseWriter) bool {
 			w.Header().Set(HeaderReplayed, "true") // a fixed problem out of the record
 			return problemReply(w, 409, "not-executed", true)
 		}, 409, onceward.NotExecuted, false, onceward.ErrNotExecuted, 1},
-		{"a redirect is an answer", func(w http.ResponseWriter) bool {
+		{"a redirect is no answer", func(w http.ResponseWriter) bool {
 			w.Header().Set("Location", "/elsewhere")
 			w.Header().Set("Set-Cookie", "a=b")
 			w.WriteHeader(307)
 			return true
-		}, 307, onceward.Executed, true, nil, 1},
+		}, 307, onceward.Unknown, false, nil, 1},
 		{"too large, saved", func(w http.ResponseWriter) bool {
 			w.Header().Set(HeaderOutcome, OutcomeSaved)
 			_, _ = w.Write(make([]byte, 2000))

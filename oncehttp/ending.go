@@ -1,7 +1,10 @@
 package oncehttp
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -48,9 +51,12 @@ func replyEnding(resp *http.Response, body []byte) retry.Ending {
 		if replayed(resp.Header) {
 			e.End = retry.EndReplayed
 		}
+		body = plain(resp.Header, body)
 		if p, name, ok := readProblem(resp.Header, body); ok {
 			reply.Problem, reply.name = &p, name
 			e.End, e.SafeNewKey = problemEnd(name), p.SafeNewKey
+		} else if (e.End == retry.EndRefusal || e.End == retry.EndFailure) && unreadableProblem(resp, body) {
+			e.End = retry.EndProblemUnknown
 		}
 	}
 	if e.End != retry.EndSaved && e.End != retry.EndReplayed && e.End != retry.EndSuccess {
@@ -105,8 +111,10 @@ func unmarkedEnd(status int) retry.End {
 		return retry.EndUnavailable
 	}
 	switch status / 100 {
-	case 2, 3:
+	case 2:
 		return retry.EndSuccess
+	case 3:
+		return retry.EndRedirect
 	case 4:
 		return retry.EndRefusal
 	case 5:
@@ -124,6 +132,33 @@ func tooLarge(resp *http.Response) retry.End {
 		return retry.EndReplyTooLarge
 	}
 	return retry.EndReplyTooLargeOpen
+}
+
+// maxProblem bounds what a compressed problem may become, in bytes.
+const maxProblem = 64 << 10
+
+// plain undoes a compression that somebody outside of the server's middleware has applied, where the caller's own Accept-Encoding keeps net/http
+// from doing so.
+func plain(h http.Header, body []byte) []byte {
+	if !strings.EqualFold(h.Get("Content-Encoding"), "gzip") {
+		return body
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return body
+	}
+	text, err := io.ReadAll(io.LimitReader(z, maxProblem))
+	if err != nil {
+		return body
+	}
+	return text
+}
+
+// unreadableProblem reports whether a problem came of which one cannot tell what it says: a HEAD has no body, an encoding may be unknown. It
+// must not be taken for an answer of the handler.
+func unreadableProblem(resp *http.Response, body []byte) bool {
+	media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return err == nil && media == ProblemType && !json.Valid(body)
 }
 
 // readProblem reads a problem of this protocol off a reply.

@@ -37,7 +37,7 @@ func TestReplyEnding(t *testing.T) {
 		want              retry.End
 	}{
 		{"200", 200, "", "", "", "", retry.EndSuccess},
-		{"302", 302, "", "", "", "", retry.EndSuccess},
+		{"302", 302, "", "", "", "", retry.EndRedirect},
 		{"404", 404, "", "", "", "", retry.EndRefusal},
 		{"401", 401, "", "", "", "", retry.EndUnauthorized},
 		{"407", 407, "", "", "", "", retry.EndUnauthorized},

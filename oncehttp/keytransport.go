@@ -72,6 +72,9 @@ func (t *KeyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusSwitchingProtocols { // its body is the bare connection, which knows no context
+		return nil, fmt.Errorf("%w: the server switched protocols unasked", retry.ErrReplyCut)
+	}
 	body, whole, err := readBounded(resp.Body, resp.ContentLength, t.config.MaxReply)
 	switch {
 	case err != nil:

@@ -45,7 +45,7 @@ func (op *Operation) Key() onceward.Key { return op.key }
 // WithSecrets returns a copy that sends these headers too, in place of those secrets that it had. Both share their history.
 func (op *Operation) WithSecrets(h http.Header) *Operation {
 	copied := *op
-	copied.secrets = h.Clone()
+	copied.secrets = canonical(h)
 	return &copied
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"unicode/utf8"
 
 	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/retry"
@@ -25,17 +26,17 @@ func (c *Client) Prepare(req *http.Request) (*Operation, error) {
 
 // freeze returns an operation also with an error, for its key.
 func (c *Client) freeze(req *http.Request) (*Operation, error) {
-	op := &Operation{method: req.Method, host: req.Host, header: req.Header.Clone()}
+	op := &Operation{method: req.Method, host: req.Host, header: canonical(req.Header)}
 	body, err := c.snapshot(req) // first: it closes the body, whatever else is wrong
 	if op.method == "" {
 		op.method = http.MethodGet
 	}
-	if op.header == nil {
-		op.header = http.Header{}
-	}
-	err = errors.Join(err, op.takeURL(req.URL), c.takeKey(op))
+	err = errors.Join(err, op.takeURL(req.URL), c.takeKey(op), checkFields(op.header))
 	if len(req.Trailer) > 0 {
 		err = errors.Join(err, errRequestTrailer)
+	}
+	if !savable(op.header) || !utf8.ValidString(op.host) {
+		err = errors.Join(err, errHeaderText)
 	}
 	if err != nil {
 		return op, err
@@ -96,6 +97,10 @@ func (op *Operation) takeURL(u *url.URL) error {
 	}
 	copied := *u
 	copied.User, copied.Fragment, copied.RawFragment = nil, "", ""
+	again, err := url.Parse(copied.String())
+	if err != nil || again.Host != copied.Host || again.RequestURI() != copied.RequestURI() || !utf8.ValidString(copied.String()) {
+		return errURL // read back from a disk it would go elsewhere
+	}
 	op.url = &copied
 	if u.User != nil && op.header.Get("Authorization") == "" {
 		// As net/http's own client does (RFC 3986 §3.2.1); among the secrets it goes from there.
@@ -139,7 +144,7 @@ func (op *Operation) takeSecrets(names []string) {
 			if op.secrets == nil {
 				op.secrets = http.Header{}
 			}
-			op.secrets[name] = values
+			op.secrets[http.CanonicalHeaderKey(name)] = values
 			op.header.Del(name)
 		}
 	}

@@ -39,6 +39,9 @@ func (s *sending) attempt(ctx context.Context, _ int) (*http.Response, retry.End
 // which costs the connection instead of the time.
 func (c *Client) readReply(ctx context.Context, resp *http.Response) (*http.Response, retry.Ending) {
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusSwitchingProtocols { // its body is the bare connection, which knows no context
+		return nil, c.withHeaders(retry.Ending{End: retry.EndOddStatus, Err: &ReplyError{Status: resp.StatusCode}}, resp.Header)
+	}
 	body, whole, err := readBounded(resp.Body, resp.ContentLength, c.config.MaxReply)
 	if err != nil {
 		ending := retry.Interrupted(ctx, err, false)

@@ -43,7 +43,7 @@ func (s *sending) wireRequest(ctx context.Context) (*http.Request, error) {
 		s.protocolHeaders(req.Header)
 	}
 	s.fillBody(req)
-	return req, nil
+	return req, checkFields(req.Header)
 }
 
 func (s *sending) protocolHeaders(h http.Header) {

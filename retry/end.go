@@ -41,7 +41,8 @@ const (
 	EndProblemUnknown // a problem that this build does not know
 
 	// A status without a mark of ours: another kind of server, or something in front of it.
-	EndSuccess      // 2xx, 3xx
+	EndSuccess      // 2xx
+	EndRedirect     // 3xx
 	EndUnauthorized // 401, 407
 	EndTooEarly     // 425
 	EndTooMany      // 429

@@ -72,7 +72,7 @@ func (p Policy) Validate() error {
 func (p Policy) Horizon() time.Duration {
 	p = p.WithDefaults()
 	total := time.Duration(p.Attempts) * p.AttemptTimeout
-	for n := range p.Attempts - 1 {
+	for n := range min(p.Attempts, MaxAttempts) - 1 {
 		total += p.RetryAfterCap + ceiling(max(p.Base, p.OverloadBase), p.Cap, n)
 	}
 	return total

@@ -92,7 +92,7 @@ var table = [endCount + 1]Row{
 	EndScopeMissing:     {Name: "scope-missing", Next: Final, Proof: Clear, Err: onceward.ErrScopeEmpty, Meaning: "the server does not know who calls"},
 	EndBodyTooLarge:     {Name: "body-too-large", Next: Final, Proof: Clear, Err: onceward.ErrBodyTooLarge, Meaning: "refused before any claim"},
 	EndBodyUnreadable:   {Name: "body-unreadable", Next: Retry, Proof: Clear, Meaning: "the request broke off before any claim"},
-	EndKeyReused:        {Name: "key-reused", Next: Final, Proof: ClearIfMinted, Err: onceward.ErrKeyReused, Meaning: "the key belongs to another request"},
+	EndKeyReused:        {Name: "key-reused", Next: Final, Proof: Doubtful, Err: onceward.ErrKeyReused, Meaning: "the key belongs to another request; under a key minted here that can only be an altered copy of this one"},
 	EndInProgress:       {Name: "in-progress", Next: Poll, Proof: Doubtful, Err: onceward.ErrInProgress, Meaning: "an earlier copy still runs"},
 	EndOutcomeUnknown:   {Name: "outcome-unknown", Next: Final, Proof: Doubtful, Err: onceward.ErrOutcomeUnknown, Meaning: "started, and nobody can tell; until somebody resolves it"},
 	EndNotExecuted:      {Name: "not-executed", Next: Final, Proof: Doubtful, Believes: true, Err: onceward.ErrNotExecuted, Meaning: "resolved as not executed, or cancelled"},
@@ -102,7 +102,8 @@ var table = [endCount + 1]Row{
 	EndInternal:         {Name: "internal", Next: Final, Proof: Doubtful, Meaning: "a mistake in the server's code"},
 	EndProblemUnknown:   {Name: "problem-unknown", Next: Final, Proof: Doubtful, Believes: true, Meaning: "a problem that this build does not know"},
 
-	EndSuccess:      {Name: "success", Next: Final, Proof: Proven, Answer: true, Meaning: "2xx or 3xx without a mark; redirects are not followed"},
+	EndSuccess:      {Name: "success", Next: Final, Proof: Proven, Answer: true, Meaning: "2xx without a mark"},
+	EndRedirect:     {Name: "redirect", Next: Final, Proof: Doubtful, Meaning: "3xx without a mark: it is not followed, and does not say that anything was carried out"},
 	EndUnauthorized: {Name: "unauthorized", Next: Final, Proof: Clear, Meaning: "401 or 407 without a mark: by definition nothing was applied"},
 	EndTooEarly:     {Name: "too-early", Next: Retry, Proof: Clear, Meaning: "425 without a mark: not processed (RFC 8470 §5.2)"},
 	EndTooMany:      {Name: "too-many", Next: Retry, Pace: Overload, Proof: Clear, Meaning: "429 without a mark: not processed"},
@@ -148,10 +149,12 @@ func (r Row) proof(e Ending, minted bool) Proof {
 		return Refuted
 	case r.Proof == ClearIfMinted && !minted:
 		return Doubtful
-	case r.Proof != ClearIfMinted && r.Proof != Clear:
+	case r.Proof != ClearIfMinted && r.Proof != Clear && r.Proof != Answered:
 		return r.Proof
 	case e.Sends > 1:
 		return Doubtful // the transport sent it again by itself: the reply is only that of the last copy
+	case r.Proof == Answered:
+		return Answered
 	}
 	return Clear
 }

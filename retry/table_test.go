@@ -73,7 +73,7 @@ func TestFateOfHistories(t *testing.T) {
 		{"expired, the caller's own key", false, true, []Ending{is(EndKeyExpired)}, unknown},
 		{"expired, sent before", true, false, []Ending{is(EndKeyExpired)}, unknown},
 		{"expired after an ambiguous attempt", false, false, []Ending{is(EndCutOff), is(EndKeyExpired)}, unknown},
-		{"reused, fresh", false, false, []Ending{is(EndKeyReused)}, no},
+		{"reused, fresh", false, false, []Ending{is(EndKeyReused)}, unknown},
 		{"reused, the caller's own key", false, true, []Ending{is(EndKeyReused)}, unknown},
 		{"reused, whatever the flag says", false, true, []Ending{safeKey(EndKeyReused)}, unknown},
 		{"outcome unknown", false, false, []Ending{is(EndOutcomeUnknown)}, unknown},
