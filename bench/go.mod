@@ -1,0 +1,3 @@
+module github.com/onceward/onceward/bench
+
+go 1.26
