@@ -1,6 +1,7 @@
 package onceward
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -15,7 +16,7 @@ func (p *pass) claim(ctx context.Context, token store.Token) (store.Answer, stor
 	q := store.ClaimRequest{
 		Identity:     p.who,
 		Token:        token,
-		Fingerprints: p.call.Fingerprint.Versions(),
+		Fingerprints: p.call.Fingerprint.sums[:],
 		Hint:         p.call.Fingerprint.Hint(),
 		Policy:       cfg.OnLapse,
 		Start:        !cfg.ExplicitStart,
@@ -25,12 +26,16 @@ func (p *pass) claim(ctx context.Context, token store.Token) (store.Answer, stor
 		Horizon:      p.call.Horizon,
 		Reserve:      cfg.Reserve,
 	}
+	bounded := &p.asking
 	for range 3 { // Stale with a fresh request means that our idea of the store's clock was wrong; the answer corrects it
 		sent := time.Now()
 		q.ValidUntil = p.g.clock.at(sent.Add(cfg.StoreTimeout))
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.StoreTimeout)
+		if bounded.caller != nil { // a store may still look at the one it was given before
+			bounded = &detached{}
+		}
+		bounded.detach(ctx, cfg.StoreTimeout)
 		answer, err := p.g.store.Claim(bounded, q)
-		cancel()
+		bounded.end(nil)
 		if err != nil {
 			return store.Answer{}, q, p.claimFailed(q, err)
 		}
@@ -95,8 +100,11 @@ func (p *pass) replay(r store.Record) (Result, error) {
 	}
 	switch r.End {
 	case store.EndReply:
-		var reply Reply // a copy: whoever changes it must not change the record
-		if err := reply.UnmarshalBinary(r.Reply); err != nil {
+		reply, err := DecodeReply(r.Reply)
+		if !p.call.ReadOnly { // whoever changes it must not change the record
+			reply.Body = bytes.Clone(reply.Body)
+		}
+		if err != nil {
 			return Result{}, &Error{Op: "replay", Key: p.call.Key, Err: ErrReplyNotKept, Cause: err, Hint: "the operation is done, its saved reply is damaged"}
 		}
 		return Result{Reply: reply, Standing: Saved, Replayed: true}, nil

@@ -51,6 +51,8 @@ type pass struct {
 	who     store.Identity
 	fn      func(context.Context, Attempt) Outcome
 	arrived time.Time
+	flight  flight   // that it leads
+	asking  detached // context of its first claim
 
 	waited  time.Duration
 	ran     time.Duration
@@ -61,18 +63,17 @@ type pass struct {
 
 // do joins the operation's flight, or leads it.
 func (p *pass) do(ctx context.Context) (Result, error) {
-	prints := p.call.Fingerprint.Versions()
-	if len(prints) == 0 {
+	if p.call.Fingerprint.isZero() {
 		return Result{}, &Error{Op: "do", Key: p.call.Key, Err: ErrConfig, Hint: "Call.Fingerprint is empty: use HTTPFingerprint or BytesFingerprint"}
 	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return Result{}, p.interrupted(ctx)
 		}
-		f, leads := p.g.flights.join(p.who.ID, prints[0])
+		f, leads := p.g.flights.join(p.who.ID, p.call.Fingerprint.sums[0], &p.flight)
 		switch {
 		case leads:
-			return p.leadFlight(ctx, f)
+			return p.leadFlight(ctx)
 		case f == nil:
 			return p.lead(ctx)
 		}
@@ -91,15 +92,9 @@ func (p *pass) do(ctx context.Context) (Result, error) {
 }
 
 // leadFlight leads and lands, also when the function panics.
-func (p *pass) leadFlight(ctx context.Context, f *flight) (result Result, err error) {
+func (p *pass) leadFlight(ctx context.Context) (result Result, err error) {
 	shared := false
-	defer func() {
-		landed := result
-		if shared && !p.call.ReadOnly { // the caller's copy is its own from here on
-			landed.Reply = landed.Reply.clone()
-		}
-		p.g.flights.land(p.who.ID, f, landed, err, shared)
-	}()
+	defer func() { p.g.flights.land(p.who.ID, &p.flight, result, err, shared, p.call.ReadOnly) }()
 	result, err = p.lead(ctx)
 	shared = !p.alone && (err == nil && !result.NotKept || errors.Is(err, ErrStoreUnavailable) || p.told)
 	return result, err

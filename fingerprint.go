@@ -11,15 +11,25 @@ import (
 // Fingerprint says what makes two requests the same, in every version of the recipe that this build knows, so that
 // a record written by an older or newer server can still be compared. Immutable; the zero value is none.
 type Fingerprint struct {
-	sums []store.Fingerprint
+	sums [knownVersions]store.Fingerprint
 	hint uint64
 }
 
 // fingerprintV1 is the recipe below. It is stored: a change, however small, is a new version, computed beside the old one.
-const fingerprintV1 = 1
+const (
+	fingerprintV1 = 1
+	knownVersions = 1
+)
 
-// Versions returns the fingerprint in every known version, newest first. The caller does not change the slice.
-func (f Fingerprint) Versions() []store.Fingerprint { return f.sums }
+// Versions returns the fingerprint in every known version, newest first; of the zero Fingerprint none.
+func (f Fingerprint) Versions() []store.Fingerprint {
+	if f.isZero() {
+		return nil
+	}
+	return f.sums[:]
+}
+
+func (f Fingerprint) isZero() bool { return f.sums[0].Version == 0 }
 
 // Hint returns a hash of a JSON body that ignores the order of members and insignificant white space; 0 if there is none.
 // It explains a mismatch, decides nothing, and is no cryptographic hash.
@@ -66,7 +76,7 @@ func BytesFingerprint(kind string, body []byte) Fingerprint {
 }
 
 func newFingerprint(sum [32]byte, media *mediaType, body []byte) Fingerprint {
-	f := Fingerprint{sums: []store.Fingerprint{{Version: fingerprintV1, Sum: sum}}}
+	f := Fingerprint{sums: [...]store.Fingerprint{{Version: fingerprintV1, Sum: sum}}}
 	if media.isJSON() {
 		f.hint = jsonHint(body)
 	}

@@ -21,15 +21,15 @@ type flights struct {
 // flight is one leading call.
 type flight struct {
 	print  store.Fingerprint
-	landed chan struct{} // closed when result and shared are set
+	landed chan struct{} // closed when result and shared are set; the first follower makes it
 	result Result
 	err    error
 	shared bool // the followers may take the result
 }
 
-// join returns the flight of id and whether the caller leads it. A call with another fingerprint neither leads nor
+// join returns the flight of id and whether the caller leads it; then the flight is own. A call with another fingerprint neither leads nor
 // follows – it may be the flight's leader that is wrong – and gets nil.
-func (fs *flights) join(id store.ID, print store.Fingerprint) (f *flight, leads bool) {
+func (fs *flights) join(id store.ID, print store.Fingerprint, own *flight) (f *flight, leads bool) {
 	s := &fs.shards[id[0]%uint8(len(fs.shards))]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,22 +37,32 @@ func (fs *flights) join(id store.ID, print store.Fingerprint) (f *flight, leads 
 		if f.print != print {
 			return nil, false
 		}
+		if f.landed == nil {
+			f.landed = make(chan struct{})
+		}
 		return f, false
 	}
 	if s.m == nil {
 		s.m = make(map[store.ID]*flight)
 	}
-	f = &flight{print: print, landed: make(chan struct{})}
-	s.m[id] = f
-	return f, true
+	*own = flight{print: print}
+	s.m[id] = own
+	return own, true
 }
 
-// land ends a flight that the caller leads.
-func (fs *flights) land(id store.ID, f *flight, result Result, err error, shared bool) {
+// land ends a flight that the caller leads. readOnly: nobody will change the reply's bytes.
+func (fs *flights) land(id store.ID, f *flight, result Result, err error, shared, readOnly bool) {
 	s := &fs.shards[id[0]%uint8(len(fs.shards))]
 	s.mu.Lock()
 	delete(s.m, id)
+	followed := f.landed != nil
 	s.mu.Unlock()
+	if !followed {
+		return
+	}
+	if shared && !readOnly { // the leader's copy is its caller's own from here on
+		result.Reply = result.Reply.clone()
+	}
 	f.result, f.err, f.shared = result, err, shared
 	close(f.landed)
 }

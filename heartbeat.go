@@ -1,7 +1,6 @@
 package onceward
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -12,10 +11,8 @@ import (
 // the request nor to the function, and ends when the function does or at the handler's limit. It cancels the function only on proof that another
 // owner has the record, not on a store that stumbles.
 type heartbeat struct {
-	o       *owner
-	ctx     context.Context
-	replace context.CancelCauseFunc
-	every   time.Duration
+	o     *owner
+	every time.Duration
 
 	mu      sync.Mutex
 	timer   *time.Timer
@@ -23,9 +20,10 @@ type heartbeat struct {
 	ended   bool // the function has ended: that its record is another's now is no news
 }
 
-// beat starts the heartbeat. ctx is the function's context, which ends at the handler's limit.
-func (o *owner) beat(ctx context.Context, replace context.CancelCauseFunc, lease time.Duration) *heartbeat {
-	h := &heartbeat{o: o, ctx: ctx, replace: replace, every: lease / 3}
+// beat starts the heartbeat.
+func (o *owner) beat(lease time.Duration) *heartbeat {
+	h := &o.heartbeat
+	h.o, h.every = o, lease/3
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.timer = time.AfterFunc(h.every, h.once)
@@ -51,7 +49,7 @@ func (h *heartbeat) stop() {
 func (h *heartbeat) begin() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.stopped || h.ctx.Err() != nil {
+	if h.stopped || h.o.running.Err() != nil { // the function's context ends at the handler's limit
 		return false
 	}
 	h.o.g.work.Add(1) // not after Close has begun to wait: the call that we belong to is still counted in
@@ -80,7 +78,7 @@ func (h *heartbeat) once() {
 	}
 	defer h.o.g.work.Done()
 	o := h.o
-	answer, err := o.advance(h.ctx, store.AdvanceRequest{
+	answer, err := o.advance(&o.running, store.AdvanceRequest{
 		Identity: o.who, Token: o.token, Op: store.OpExtend, Lease: o.g.cfg.Lease,
 	})
 	event := AlarmEvent{Service: o.who.Service, ID: o.who.ID, Key: o.call.Key, Err: err}
@@ -92,10 +90,10 @@ func (h *heartbeat) once() {
 	case h.quiet():
 	case answer.Verdict == store.Lapsed: // nobody has it yet: the reply may still be saved
 		event.Alarm, event.Err = AlarmLeaseLost, heldBy(answer.Record)
-		o.g.cfg.Observer.alarm(h.ctx, event)
+		o.g.cfg.Observer.alarm(&o.running, event)
 	default:
 		event.Alarm, event.Err = AlarmReplaced, heldBy(answer.Record)
-		o.g.cfg.Observer.alarm(h.ctx, event)
-		h.replace(errReplaced)
+		o.g.cfg.Observer.alarm(&o.running, event)
+		o.running.end(errReplaced)
 	}
 }

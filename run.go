@@ -20,9 +20,14 @@ type Run struct {
 
 // NewRun is for authors of executors. start is called by [Start]; nil: the run has started already.
 func NewRun(call Call, start func(context.Context) error) *Run {
-	r := &Run{call: call, start: start}
-	r.started.Store(start == nil)
+	r := &Run{}
+	r.init(call, start)
 	return r
+}
+
+func (r *Run) init(call Call, start func(context.Context) error) {
+	r.call, r.start = call, start
+	r.started.Store(start == nil)
 }
 
 // Context puts the run into a context.

@@ -19,17 +19,16 @@ func (p *pass) run(ctx context.Context, r store.Record, claim store.ClaimRequest
 	g := p.g
 	own := &owner{pass: p, token: claim.Token, validUntil: claim.ValidUntil, doubted: r.Doubted}
 	p.doubted = r.Doubted
-	limited, stop := context.WithTimeoutCause(context.WithoutCancel(ctx), g.cfg.HandlerLimit, errHandlerLimit)
-	defer stop()
-	running, cancel := context.WithCancelCause(limited)
-	defer cancel(nil)
-
 	var start func(context.Context) error
 	if g.cfg.ExplicitStart && r.State == store.Claimed {
 		start = own.start
 	}
-	own.run = NewRun(p.call, start)
-	beat := own.beat(running, cancel, claim.Lease)
+	own.run.init(p.call, start)
+	running := &own.running
+	running.run, running.late = &own.run, errHandlerLimit
+	running.detach(ctx, g.cfg.HandlerLimit)
+	defer running.end(nil)
+	beat := own.beat(claim.Lease)
 	began := time.Now()
 
 	returned := false
@@ -46,7 +45,7 @@ func (p *pass) run(ctx context.Context, r store.Record, claim store.ClaimRequest
 			})
 		}
 	}()
-	out := p.fn(own.run.Context(running), Attempt{N: 1, Doubted: r.Doubted, MaxReply: g.cfg.MaxReply})
+	out := p.fn(running, Attempt{N: 1, Doubted: r.Doubted, MaxReply: g.cfg.MaxReply})
 	returned = true
 	p.ran = time.Since(began)
 	g.observe(p.ran)
@@ -61,7 +60,10 @@ type owner struct {
 	token      store.Token
 	validUntil store.Time
 	doubted    bool
-	run        *Run
+	run        Run
+	running    detached // the function's context
+	saving     detached // context of its first save
+	heartbeat  heartbeat
 }
 
 // settle carries the function's outcome to the record and answers from it.
@@ -156,8 +158,12 @@ func (o *owner) start(ctx context.Context) error {
 
 // advance is one step of the owner, detached from the caller's context and bounded.
 func (o *owner) advance(ctx context.Context, q store.AdvanceRequest) (store.Answer, error) {
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.g.cfg.StoreTimeout)
-	defer cancel()
+	bounded := &o.saving
+	if q.Op != store.OpComplete || bounded.caller != nil { // the heartbeat may be at work, and a store may still look at the one it was given before
+		bounded = &detached{}
+	}
+	bounded.detach(ctx, o.g.cfg.StoreTimeout)
+	defer bounded.end(nil)
 	return o.g.store.Advance(bounded, q)
 }
 

@@ -27,7 +27,7 @@ type capture struct {
 	mu       sync.Mutex
 	mayLeave bool        // bytes may go out before the record is done
 	ended    bool        // the handler has returned: the fields are the middleware's alone
-	outer    http.Header // as outer middleware left it
+	before   http.Header // out's header as outer middleware left it, once it has been changed; see outer
 	fixed    http.Header // header as of WriteHeader
 	trailer  http.Header // as of the handler's end
 	status   int         // zero: not written yet
@@ -37,14 +37,34 @@ type capture struct {
 	sent     int    // bytes of body that have gone out
 	live     bool   // the header has gone out
 	overflow bool   // the reply is too large to keep
+	room     snapshotRoom
 }
 
-// newCapture makes the writer for one run. Before HTTP/1.1 a reply that was cut looks like one that has ended, so nothing leaves early.
-func newCapture(out http.ResponseWriter, r *http.Request, a onceward.Attempt) *capture {
-	return &capture{
-		out: out, maxReply: a.MaxReply, http2: r.ProtoMajor >= 2, chunks: r.ProtoMajor == 1 && r.ProtoMinor >= 1,
-		mayLeave: !a.Buffered && r.ProtoAtLeast(1, 1),
-		outer:    out.Header().Clone(), header: out.Header().Clone(), declared: -1,
+// begin makes c the writer for one run. Before HTTP/1.1 a reply that was cut looks like one that has ended, so nothing leaves early.
+func (c *capture) begin(out http.ResponseWriter, r *http.Request, a onceward.Attempt) {
+	c.out, c.maxReply, c.declared = out, a.MaxReply, -1
+	c.http2, c.chunks = r.ProtoMajor >= 2, r.ProtoMajor == 1 && r.ProtoMinor >= 1
+	c.mayLeave = !a.Buffered && r.ProtoAtLeast(1, 1)
+	c.header = make(http.Header)
+	for name, values := range out.Header() {
+		if name != HeaderWindow { // ours, whatever the handler does
+			c.header[name] = slices.Clone(values)
+		}
+	}
+}
+
+// outer is out's header as outer middleware left it: its own until something has gone out.
+func (c *capture) outer() http.Header {
+	if c.before != nil {
+		return c.before
+	}
+	return c.out.Header()
+}
+
+// keepOuter is called before out's header is changed.
+func (c *capture) keepOuter() {
+	if c.before == nil {
+		c.before = c.out.Header().Clone()
 	}
 }
 
@@ -66,21 +86,24 @@ func (c *capture) writeHeader(status int) {
 		panic(fmt.Sprintf("oncehttp: invalid WriteHeader code %v", status))
 	case status < 200 && status != http.StatusSwitchingProtocols:
 		if c.mayLeave {
+			c.keepOuter()
 			replaceHeader(c.out.Header(), c.header)
 			c.out.WriteHeader(status)
-			replaceHeader(c.out.Header(), c.outer)
+			replaceHeader(c.out.Header(), c.before)
 		}
 		return
 	}
-	c.status, c.fixed = status, c.header.Clone()
+	c.status, c.fixed = status, c.room.snapshot(c.header)
 	if c.fixed.Get("Transfer-Encoding") != "" { // "identity" ends with the connection: a cut would look like the end
 		c.mayLeave = false
 	}
 	if len(c.fixed["Trailer"]) > 0 {
 		c.fixed["Trailer"] = announcedTrailers(c.fixed)
 	}
-	if n, err := strconv.ParseInt(c.header.Get("Content-Length"), 10, 64); err == nil && n >= 0 {
-		c.declared = n
+	if length := c.header.Get("Content-Length"); length != "" {
+		if n, err := strconv.ParseInt(length, 10, 64); err == nil && n >= 0 {
+			c.declared = n
+		}
 	}
 }
 
@@ -158,6 +181,9 @@ func (c *capture) sendHeader(mark string) {
 	c.live = true
 	c.sniff()
 	c.ours(mark)
+	if !c.ended { // what is kept is not known yet
+		c.keepOuter()
+	}
 	replaceHeader(c.out.Header(), c.fixed)
 	if mark == "" && c.canTrail() { // what becomes of the reply is known at its end only
 		c.out.Header().Add("Trailer", HeaderOutcome)
@@ -202,9 +228,9 @@ func (c *capture) whole() bool {
 func (c *capture) reply(k kept) onceward.Reply {
 	return onceward.Reply{
 		Status:  c.status,
-		Header:  k.fields(c.fixed, c.outer),
+		Header:  k.fields(c.room.fields[:0], c.fixed, c.outer()),
 		Body:    c.body,
-		Trailer: k.fields(c.trailer, nil),
+		Trailer: k.fields(nil, c.trailer, nil),
 	}
 }
 
@@ -215,7 +241,7 @@ func (c *capture) canTrail() bool { return c.http2 || c.chunks && c.declared < 0
 func (c *capture) finish(mark string) {
 	began := c.live
 	announced := announcedTrailers(c.fixed)
-	if !began && c.canTrail() { // net/http would send a trailer that is not announced only after a flush
+	if !began && len(c.trailer) > 0 && c.canTrail() { // net/http would send a trailer that is not announced only after a flush
 		for _, name := range slices.Sorted(maps.Keys(c.trailer)) {
 			if !slices.Contains(announced, name) {
 				announced = append(announced, name)
@@ -233,8 +259,16 @@ func (c *capture) finish(mark string) {
 		h[name] = values
 	}
 	if began && c.canTrail() {
-		h[HeaderOutcome] = []string{mark}
+		h[HeaderOutcome] = markValues[mark]
 	}
+}
+
+// forget gives back what only one request at a time needs. Nothing may be read off the capture afterwards.
+func (c *capture) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	recycle(c.fixed)
+	c.fixed = nil
 }
 
 // ours sets the protocol's own headers: what an inner service says of another operation must not be taken for a word of ours.
@@ -242,11 +276,11 @@ func (c *capture) ours(mark string) {
 	c.fixed.Del(HeaderReplayed)
 	c.fixed.Del(HeaderOutcome)
 	if mark != "" {
-		c.fixed.Set(HeaderOutcome, mark)
+		c.fixed[HeaderOutcome] = markValues[mark]
 	}
 	c.fixed.Del(HeaderWindow)
-	if window := c.outer.Get(HeaderWindow); window != "" {
-		c.fixed.Set(HeaderWindow, window)
+	if window := c.outer()[HeaderWindow]; len(window) > 0 {
+		c.fixed[HeaderWindow] = window
 	}
 }
 

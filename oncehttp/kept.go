@@ -35,8 +35,10 @@ func newKept(cfg Config) kept {
 
 // fields returns what is kept of a header: what the handler has set or changed over the outer middleware's. Sorted by name, so that equal replies are equal
 // bytes; the values of a name stay in order.
-func (k kept) fields(h, outer http.Header) []onceward.Field {
-	names := make([]string, 0, len(h))
+// They are appended to out.
+func (k kept) fields(out []onceward.Field, h, outer http.Header) []onceward.Field {
+	var room [16]string
+	names := room[:0]
 	for name, values := range h {
 		if k.drop[http.CanonicalHeaderKey(name)] || strings.HasPrefix(name, http.TrailerPrefix) || slices.Equal(values, outer[name]) {
 			continue
@@ -44,11 +46,13 @@ func (k kept) fields(h, outer http.Header) []onceward.Field {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	var out []onceward.Field
 	for _, name := range names {
 		for _, v := range h[name] {
 			out = append(out, onceward.Field{Name: name, Value: v})
 		}
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	return out
 }

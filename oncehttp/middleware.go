@@ -2,10 +2,8 @@ package oncehttp
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"slices"
@@ -30,7 +28,7 @@ func Middleware(exec onceward.Executor, scope ScopeFunc, cfg Config) (func(http.
 		return nil, &onceward.Error{Op: "middleware", Err: onceward.ErrConfig, Hint: "an executor and a scope are required"}
 	}
 	m := &middleware{exec: exec, scope: scope, cfg: cfg, kept: newKept(cfg)}
-	m.window = strconv.FormatInt(int64(exec.Window()/time.Second), 10)
+	m.window = []string{strconv.FormatInt(int64(exec.Window()/time.Second), 10)}
 	return m.wrap, nil
 }
 
@@ -39,7 +37,7 @@ type middleware struct {
 	scope  ScopeFunc
 	cfg    Config
 	kept   kept
-	window string // in seconds
+	window []string // the header's value, in seconds; shared by all replies
 }
 
 func (m *middleware) wrap(next http.Handler) http.Handler {
@@ -54,7 +52,7 @@ func (m *middleware) wrap(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Set(HeaderWindow, m.window)
+		w.Header()[HeaderWindow] = m.window
 		if err != nil && !(missing && m.cfg.KeyField != "") {
 			writeProblem(w, keyError(err))
 			return
@@ -76,27 +74,24 @@ func (m *middleware) keyed(w http.ResponseWriter, r *http.Request, key onceward.
 		writeProblem(w, &onceward.Error{Op: "scope", Key: key, Err: onceward.ErrScopeEmpty, Cause: err, Hint: "authenticate, and send the same key again"})
 		return
 	}
-	body, err := m.readBody(w, r)
+	s := m.serving(w, r, next)
+	defer s.leave()
+	body, err := m.readBody(w, r, s.body)
 	if err != nil {
 		writeProblem(w, err)
 		return
 	}
-	if !key.IsZero() && m.cfg.KeyField != "" {
-		if other, err := keyFromField(body, m.cfg.KeyField); err == nil && other != key {
-			writeProblem(w, keyError(fmt.Errorf("%w: header and body have two different keys", onceward.ErrKeyInvalid)))
-			return
-		}
-	}
-	if key.IsZero() {
-		switch key, err = keyFromField(body, m.cfg.KeyField); {
-		case errors.Is(err, onceward.ErrKeyMissing) && m.cfg.KeyOptional:
-			w.Header().Del(HeaderWindow)
-			next.ServeHTTP(w, withBody(r.Context(), r, body))
-			return
-		case err != nil:
-			writeProblem(w, keyError(err))
-			return
-		}
+	key, err = m.keyOf(key, body)
+	switch {
+	case errors.Is(err, onceward.ErrKeyMissing) && m.cfg.KeyOptional:
+		w.Header().Del(HeaderWindow)
+		again := &whole{}
+		again.Reset(bytes.Clone(body)) // body's memory goes to the next request
+		next.ServeHTTP(w, withBody(r.Context(), r, again))
+		return
+	case err != nil:
+		writeProblem(w, keyError(err))
+		return
 	}
 	call := onceward.Call{
 		Scope:       scope,
@@ -105,8 +100,23 @@ func (m *middleware) keyed(w http.ResponseWriter, r *http.Request, key onceward.
 		Horizon:     horizonOf(r.Header),
 		ReadOnly:    true,
 	}
-	s := &serving{m: m, w: w, r: r, body: body, next: next}
+	s.body = body
 	s.serve(call)
+}
+
+// keyOf is the request's key: the header's, or where that is missing the one in the body. If both have one, they are the same.
+func (m *middleware) keyOf(header onceward.Key, body []byte) (onceward.Key, error) {
+	if m.cfg.KeyField == "" {
+		return header, nil
+	}
+	field, err := keyFromField(body, m.cfg.KeyField)
+	switch {
+	case header.IsZero():
+		return field, err
+	case err == nil && field != header:
+		return header, fmt.Errorf("%w: header and body have two different keys", onceward.ErrKeyInvalid)
+	}
+	return header, nil
 }
 
 func (m *middleware) scopeOf(r *http.Request) (onceward.Scope, error) {
@@ -117,51 +127,15 @@ func (m *middleware) scopeOf(r *http.Request) (onceward.Scope, error) {
 	return scope, scope.Validate()
 }
 
-// readBody reads the whole body, so that nothing is claimed for a request that is not there yet.
-func (m *middleware) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	tooLarge := &onceward.Error{Op: "body", Err: onceward.ErrBodyTooLarge,
-		Hint: "this route takes at most " + strconv.FormatInt(m.cfg.MaxBody, 10) + " bytes; nothing was executed by this send"}
-	if r.ContentLength > m.cfg.MaxBody {
-		if r.ProtoMajor < 2 { // the rest is not worth reading; over HTTP/2 the connection is others' too
-			w.Header().Set("Connection", "close")
-		}
-		return nil, tooLarge
-	}
-	if r.Body == nil {
-		return nil, nil
-	}
-	var buf bytes.Buffer
-	if r.ContentLength > 0 {
-		buf.Grow(int(min(r.ContentLength, DefaultMaxBody)) + bytes.MinRead) // beyond it only for bytes that have come
-	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, m.cfg.MaxBody))
-	var limit *http.MaxBytesError
-	switch {
-	case errors.As(err, &limit):
-		return nil, tooLarge
-	case err != nil:
-		return nil, &onceward.Error{Op: "body", Err: errBodyUnreadable, Cause: err, Hint: "the body broke off; nothing was executed by this send; send the same key again"}
-	}
-	if r.PostForm != nil || r.MultipartForm != nil || r.ContentLength > 0 && buf.Len() == 0 {
-		return nil, &onceward.Error{Op: "body", Err: errBodyConsumed, Hint: "something outside of the middleware has read the body"}
-	}
-	return buf.Bytes(), nil
-}
-
 // horizonOf reads what the client says of its own retrying, in seconds from the mint; what cannot be read says nothing.
 func horizonOf(h http.Header) time.Duration {
-	seconds, err := strconv.ParseInt(h.Get(HeaderHorizon), 10, 64)
+	text := h.Get(HeaderHorizon)
+	if text == "" {
+		return 0
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || seconds <= 0 {
 		return 0
 	}
 	return time.Duration(min(seconds, int64(math.MaxInt64/time.Second))) * time.Second
-}
-
-// withBody is r with another context and a body of its own.
-func withBody(ctx context.Context, r *http.Request, body []byte) *http.Request {
-	own := r.WithContext(ctx)
-	own.Body = io.NopCloser(bytes.NewReader(body))
-	own.ContentLength = int64(len(body))
-	own.TransferEncoding = nil // for handlers that pass the request on
-	return own
 }

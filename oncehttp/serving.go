@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/onceward/onceward"
@@ -17,6 +18,42 @@ type serving struct {
 	body []byte
 	next http.Handler
 	own  *capture // of the last run here; nil: nothing ran here
+
+	runs  func(context.Context, onceward.Attempt) onceward.Outcome // run, bound once
+	first handling                                                 // most often the only one
+}
+
+// servings are those under which nothing ran: no handler has seen anything of them.
+var servings = sync.Pool{New: func() any {
+	s := &serving{}
+	s.runs = s.run
+	return s
+}}
+
+func (m *middleware) serving(w http.ResponseWriter, r *http.Request, next http.Handler) *serving {
+	s := servings.Get().(*serving)
+	s.m, s.w, s.r, s.next = m, w, r, next
+	return s
+}
+
+const maxKeptBody = 64 << 10 // bytes: a longer buffer is not kept for the next request
+
+// leave ends the request.
+func (s *serving) leave() {
+	if s.own != nil {
+		return
+	}
+	s.m, s.w, s.r, s.next = nil, nil, nil, nil
+	if cap(s.body) > maxKeptBody {
+		s.body = nil
+	}
+	servings.Put(s)
+}
+
+// handling is what one run of the handler uses. A goroutine that the handler leaves behind may hold on to it, so that no other run may have it.
+type handling struct {
+	capture capture
+	body    whole
 }
 
 func (s *serving) serve(call onceward.Call) {
@@ -26,7 +63,7 @@ func (s *serving) serve(call onceward.Call) {
 			s.cutOff()
 		}
 	}()
-	result, err := s.m.exec.Do(s.r.Context(), call, s.run)
+	result, err := s.m.exec.Do(s.r.Context(), call, s.runs)
 	switch {
 	case s.own != nil && s.own.live && (err != nil || result.Replayed):
 		// Bytes of a reply that is not the record's have left. The client must not take them for an answer: cut them short.
@@ -46,6 +83,9 @@ func (s *serving) serve(call onceward.Call) {
 		s.give(result)
 	}
 	ended = true
+	if s.own != nil {
+		s.own.forget()
+	}
 }
 
 // cutOff breaks off a reply of which something has left. Aborting the handler is not enough: a recoverer outside may swallow the panic, and
@@ -62,9 +102,15 @@ func (s *serving) cutOff() {
 
 // run lets the handler work once; an executor may call it again.
 func (s *serving) run(ctx context.Context, a onceward.Attempt) onceward.Outcome {
-	s.own = newCapture(s.w, s.r, a)
+	h := &s.first
+	if s.own != nil {
+		h = new(handling)
+	}
+	s.own = &h.capture
+	s.own.begin(s.w, s.r, a)
+	h.body.Reset(s.body)
 	defer s.own.close()
-	s.next.ServeHTTP(s.own, withBody(ctx, s.r, s.body))
+	s.next.ServeHTTP(s.own, withBody(ctx, s.r, &h.body))
 	s.own.close()
 	reply := s.own.reply(s.m.kept)
 	ending := endingOf(s.own.status, s.m.cfg.Statuses, a.Buffered)
@@ -87,20 +133,14 @@ func challenges(status int) bool {
 // give sends a reply out of the record, or out of another call of the operation.
 func (s *serving) give(result onceward.Result) {
 	h := s.w.Header()
-	replaced := make(map[string]bool)
-	for _, f := range result.Reply.Header {
-		if !replaced[f.Name] { // the handler's word counts more than outer middleware's, as it does in the first reply
-			replaced[f.Name] = true
-			h.Del(f.Name)
-		}
-		h.Add(f.Name, f.Value)
-	}
+	values := make([]string, len(result.Reply.Header)+1)
+	addFields(h, result.Reply.Header, values)
 	if _, typed := h["Content-Type"]; !typed {
 		h["Content-Type"] = nil // the first reply went without: nobody shall guess
 	}
-	h.Set(HeaderOutcome, markOf(result.Standing))
+	h[HeaderOutcome] = markValues[markOf(result.Standing)]
 	if result.Replayed {
-		h.Set(HeaderReplayed, "true")
+		h[HeaderReplayed] = replayedValue
 	}
 	for i, f := range result.Reply.Trailer {
 		if i == 0 || f.Name != result.Reply.Trailer[i-1].Name {
@@ -108,7 +148,9 @@ func (s *serving) give(result onceward.Result) {
 		}
 	}
 	if len(result.Reply.Trailer) == 0 && bodyAllowed(result.Reply.Status) {
-		h.Set("Content-Length", strconv.Itoa(len(result.Reply.Body)))
+		length := values[len(values)-1:]
+		length[0] = strconv.Itoa(len(result.Reply.Body))
+		h["Content-Length"] = length
 	}
 	s.w.WriteHeader(result.Reply.Status)
 	if bodyAllowed(result.Reply.Status) {
@@ -119,6 +161,29 @@ func (s *serving) give(result onceward.Result) {
 	}
 	for _, f := range result.Reply.Trailer {
 		h.Add(f.Name, f.Value)
+	}
+}
+
+// Header values that all replies share.
+var (
+	replayedValue = []string{"true"}
+	markValues    = map[string][]string{OutcomeSaved: {OutcomeSaved}, OutcomeFreed: {OutcomeFreed}, OutcomeDoubted: {OutcomeDoubted}}
+)
+
+// addFields puts the fields into h, in place of those of the same names: the handler's word counts more than outer middleware's, as it does in the
+// first reply. room holds as many values as there are fields.
+func addFields(h http.Header, fields []onceward.Field, room []string) {
+	for _, f := range fields {
+		h.Del(f.Name)
+	}
+	for i, f := range fields {
+		name := http.CanonicalHeaderKey(f.Name)
+		if len(h[name]) > 0 {
+			h[name] = append(h[name], f.Value)
+			continue
+		}
+		room[i] = f.Value
+		h[name] = room[i : i+1 : i+1]
 	}
 }
 

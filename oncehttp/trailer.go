@@ -9,17 +9,23 @@ import (
 // trailersOf returns what a finished handler sends after the body: what it announced before it, and what has net/http's prefix. What frames
 // a message or is the protocol's own is no trailer (RFC 9110 §6.5.1).
 func trailersOf(h, fixed http.Header) http.Header {
-	trailer := make(http.Header)
+	var trailer http.Header
+	add := func(name string, values []string) {
+		if trailer == nil {
+			trailer = make(http.Header)
+		}
+		trailer[name] = slices.Clone(values)
+	}
 	for _, name := range announcedTrailers(fixed) {
 		if values := h.Values(name); len(values) > 0 {
-			trailer[name] = slices.Clone(values)
+			add(name, values)
 		}
 	}
 	for name, values := range h {
 		bare, late := strings.CutPrefix(name, http.TrailerPrefix)
 		bare = http.CanonicalHeaderKey(bare)
 		if late && !slices.Contains(framing, bare) {
-			trailer[bare] = slices.Clone(values)
+			add(bare, values)
 		}
 	}
 	return trailer

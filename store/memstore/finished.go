@@ -86,9 +86,10 @@ func (f *finished) at(r ref) entry {
 	}
 }
 
-// decode returns the record; its reply aliases the entry.
-func (e entry) decode(service string) (store.Record, error) {
-	r, err := store.DecodeRecord(e.id, e.record)
+// decode returns the record; its reply aliases the entry. who is whose it probably is; see [store.DecodeRecordOf].
+func (e entry) decode(service string, who store.Identity) (store.Record, error) {
+	who.ID = e.id
+	r, err := store.DecodeRecordOf(who, e.record)
 	if err != nil {
 		return store.Record{}, fmt.Errorf("memstore: its own memory of %v: %w", e.id, err)
 	}

@@ -88,7 +88,7 @@ func (l *listing) visit(sh *shard) error {
 		if l.Service != "" && name != l.Service || !l.wants(p) {
 			continue
 		}
-		r, err := e.decode(name)
+		r, err := e.decode(name, store.Identity{})
 		if err != nil {
 			return err
 		}

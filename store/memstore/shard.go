@@ -16,6 +16,7 @@ type shard struct {
 	services map[string]*service
 	numbered []*service // by service.number
 	open     map[store.ID]*openRecord
+	spare    []*openRecord // for the next claims
 	done     finished
 	marks    marks
 	waits    map[store.ID]*waiting
@@ -58,26 +59,47 @@ func (sh *shard) service(name string) *service {
 	return s
 }
 
-// load finds the record of id.
-func (sh *shard) load(hash uint64, id store.ID) (held, error) {
-	h := held{shard: sh, id: id, hash: hash}
-	if o := sh.open[id]; o != nil {
+// load finds the record of who.ID.
+func (h *held) load(sh *shard, hash uint64, who *store.Identity) error {
+	h.shard, h.id, h.hash = sh, who.ID, hash
+	if o := sh.open[who.ID]; o != nil {
 		h.open, h.record = o, o.record
-		return h, nil
+		return nil
 	}
-	r := sh.done.find(hash, id)
+	r := sh.done.find(hash, who.ID)
 	if r == 0 {
-		return h, nil
+		return nil
 	}
 	e := sh.done.at(r)
 	var err error
-	h.record, err = e.decode(sh.numbered[e.service].name)
-	return h, err
+	h.record, err = e.decode(sh.numbered[e.service].name, *who)
+	return err
+}
+
+const maxSpare = 16 // open records of a shard that are kept for the next claims
+
+// newOpen returns memory for an open record.
+func (sh *shard) newOpen() *openRecord {
+	last := len(sh.spare) - 1
+	if last < 0 {
+		return new(openRecord)
+	}
+	o := sh.spare[last]
+	sh.spare = sh.spare[:last]
+	return o
+}
+
+// close forgets an open record. Nobody outside the lock has a pointer to it.
+func (sh *shard) close(o *openRecord) {
+	delete(sh.open, o.record.ID)
+	if *o = (openRecord{}); len(sh.spare) < maxSpare {
+		sh.spare = append(sh.spare, o)
+	}
 }
 
 // free gives up everything that the shard holds.
 func (sh *shard) free() {
 	sh.closed = true
-	sh.services, sh.numbered, sh.open, sh.waits = nil, nil, nil, nil
+	sh.services, sh.numbered, sh.open, sh.spare, sh.waits = nil, nil, nil, nil, nil
 	sh.done, sh.marks = finished{}, marks{}
 }

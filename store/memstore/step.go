@@ -11,9 +11,14 @@ func (s *Store) Claim(ctx context.Context, q store.ClaimRequest) (store.Answer, 
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	return s.step(ctx, &q.Identity, q.Token, min(int64(q.Reserve), maxReserve), func(r store.Record, env store.Env) store.Step {
-		return store.Claim(r, q, env)
-	})
+	var h held
+	env, err := s.open(ctx, &h, &q.Identity, q.Token)
+	if err != nil {
+		return store.Answer{}, err
+	}
+	defer h.shard.mu.Unlock()
+	step := store.Claim(h.record, q, env)
+	return s.write(&h, &step, q.Token, min(int64(q.Reserve), maxReserve))
 }
 
 // Advance implements [store.Protocol].
@@ -21,9 +26,14 @@ func (s *Store) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answ
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	return s.step(ctx, &q.Identity, q.Token, 0, func(r store.Record, env store.Env) store.Step {
-		return store.Advance(r, q, env)
-	})
+	var h held
+	env, err := s.open(ctx, &h, &q.Identity, q.Token)
+	if err != nil {
+		return store.Answer{}, err
+	}
+	defer h.shard.mu.Unlock()
+	step := store.Advance(h.record, q, env)
+	return s.write(&h, &step, q.Token, 0)
 }
 
 // Decide implements [store.Desk].
@@ -31,24 +41,14 @@ func (s *Store) Decide(ctx context.Context, q store.DecideRequest) (store.Answer
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	return s.step(ctx, &q.Identity, q.Token, 0, func(r store.Record, env store.Env) store.Step {
-		return store.Decide(r, q, env)
-	})
-}
-
-// step reads, decides and writes under the shard's lock: one moment for all who ask for that record.
-func (s *Store) step(ctx context.Context, who *store.Identity, t store.Token, reserve int64, decide func(store.Record, store.Env) store.Step) (store.Answer, error) {
-	sh, hash, err := s.enter(ctx, who.ID)
+	var h held
+	env, err := s.open(ctx, &h, &q.Identity, q.Token)
 	if err != nil {
 		return store.Answer{}, err
 	}
-	defer sh.mu.Unlock()
-	h, env, err := s.load(sh, hash, *who, t)
-	if err != nil {
-		return store.Answer{}, err
-	}
-	step := decide(h.record, env)
-	return s.write(&h, &step, t, reserve)
+	defer h.shard.mu.Unlock()
+	step := store.Decide(h.record, q, env)
+	return s.write(&h, &step, q.Token, 0)
 }
 
 // Get implements [store.Desk].
@@ -56,28 +56,30 @@ func (s *Store) Get(ctx context.Context, who store.Identity) (store.Answer, erro
 	if err := who.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	sh, hash, err := s.enter(ctx, who.ID)
+	var h held
+	env, err := s.open(ctx, &h, &who, store.Token{})
 	if err != nil {
 		return store.Answer{}, err
 	}
-	defer sh.mu.Unlock()
-	h, env, err := s.load(sh, hash, who, store.Token{})
-	if err != nil {
-		return store.Answer{}, err
-	}
+	defer h.shard.mu.Unlock()
 	return store.Read(h.record, who, env), nil
 }
 
-// load reads what a transition reads. The shard is locked.
-func (s *Store) load(sh *shard, hash uint64, who store.Identity, t store.Token) (held, store.Env, error) {
-	h, err := sh.load(hash, who.ID)
+// open locks the shard and reads what a transition reads: until the caller unlocks it, that is one moment for all who ask for that record. After an
+// error nothing is locked.
+func (s *Store) open(ctx context.Context, h *held, who *store.Identity, t store.Token) (store.Env, error) {
+	sh, hash, err := s.enter(ctx, who.ID)
 	if err != nil {
-		return held{}, store.Env{}, err
+		return store.Env{}, err
+	}
+	if err := h.load(sh, hash, who); err != nil {
+		sh.mu.Unlock()
+		return store.Env{}, err
 	}
 	h.service = sh.service(who.Service)
 	env := store.Env{Now: s.clock.now(), Watermark: h.service.watermark}
 	env.Dead = sh.marks.alive(who.ID, t, env.Now)
-	return h, env, nil
+	return env, nil
 }
 
 // write carries out the step, whole or not at all: only the record can be refused, and it comes first.

@@ -69,7 +69,7 @@ func TestFinishedFindsWhatIsThere(t *testing.T) {
 				continue
 			}
 			e := f.at(r)
-			rec, err := e.decode("s")
+			rec, err := e.decode("s", store.Identity{})
 			if err != nil || rec.ID != id || rec.Stamp != 5 || e.service != 3 || rec.Service != "s" || !bytes.Equal(rec.Reply, want) {
 				t.Fatalf("seed %d, tags %d, step %d: decoded %+v, %v", seed, tags, now, rec, err)
 			}

@@ -21,7 +21,8 @@ func (s *Store) Wait(ctx context.Context, who store.Identity, version uint64) er
 	if err != nil {
 		return err
 	}
-	h, err := sh.load(hash, who.ID)
+	var h held
+	err = h.load(sh, hash, &who)
 	if err != nil || h.record.State == store.Absent || h.record.Version != version {
 		sh.mu.Unlock()
 		return err

@@ -32,7 +32,9 @@ func (s *Store) create(h *held, r store.Record, reserve int64) error {
 		return err
 	}
 	r.Service = h.service.name // one string for all records of the service
-	h.shard.open[r.ID] = &openRecord{record: r, reserve: reserve, size: size}
+	o := h.shard.newOpen()
+	o.record, o.reserve, o.size = r, reserve, size
+	h.shard.open[r.ID] = o
 	h.service.count[r.State]++
 	h.service.bytes += size
 	return nil
@@ -51,8 +53,8 @@ func (s *Store) finish(h *held, r store.Record, now store.Time) error {
 	}
 	h.shard.done.add(h.hash, e, r.PurgeAt, now)
 	if h.open != nil {
-		delete(h.shard.open, r.ID)
 		h.service.count[h.open.record.State]--
+		h.shard.close(h.open)
 	}
 	h.service.count[store.Done]++
 	h.service.bytes += size - had
@@ -62,8 +64,8 @@ func (s *Store) finish(h *held, r store.Record, now store.Time) error {
 // drop makes an open record absent.
 func (s *Store) drop(h *held) {
 	o := h.open
-	delete(h.shard.open, o.record.ID)
 	h.service.count[o.record.State]--
 	h.service.bytes -= o.size
 	s.room.give(-1, -o.size)
+	h.shard.close(o)
 }

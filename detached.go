@@ -1,0 +1,105 @@
+package onceward
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// detached is a context that keeps its caller's values and not its cancellation, and ends at its deadline, or when it is told to.
+//
+// Timers and channels are most of what a context costs, and few functions look at theirs. So the standard library's context, which does all
+// the work, is made when somebody asks for what only that has: a channel, a reason, a child.
+type detached struct {
+	caller   context.Context
+	deadline time.Time
+	late     error // cause at the deadline; nil: context.DeadlineExceeded
+	run      *Run  // of a guarded function; nil: none
+
+	mu     sync.Mutex
+	ended  bool
+	cause  error // of the end
+	whole  context.Context
+	cancel context.CancelCauseFunc
+}
+
+// detach makes d the context of a call that caller has made. It ends d when its deadline is over, but nothing is freed then: whoever makes a
+// context ends it.
+func (d *detached) detach(caller context.Context, limit time.Duration) {
+	d.caller, d.deadline = caller, time.Now().Add(limit)
+}
+
+// end cancels the context. Like every cancellation, only the first counts.
+func (d *detached) end(cause error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.ended:
+		return
+	case d.whole == nil && d.over(): // it has ended by itself before
+		d.make()
+	}
+	d.ended, d.cause = true, cause
+	if d.whole != nil {
+		d.cancel(cause)
+	}
+}
+
+func (d *detached) over() bool { return !time.Now().Before(d.deadline) }
+
+// make makes the whole context, if there is none. mu is held.
+func (d *detached) make() context.Context {
+	if d.whole != nil {
+		return d.whole
+	}
+	cancellable, cancel := context.WithCancelCause(context.WithoutCancel(d.caller))
+	if d.ended {
+		cancel(d.cause)
+	}
+	whole, stop := context.WithDeadlineCause(cancellable, d.deadline, d.late)
+	d.whole, d.cancel = whole, func(cause error) {
+		cancel(cause)
+		stop()
+	}
+	return whole
+}
+
+func (d *detached) wholly() context.Context {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.make()
+}
+
+// Deadline implements [context.Context].
+func (d *detached) Deadline() (time.Time, bool) { return d.deadline, true }
+
+// Done implements [context.Context].
+func (d *detached) Done() <-chan struct{} { return d.wholly().Done() }
+
+// Err implements [context.Context].
+func (d *detached) Err() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.whole == nil && !d.ended && !d.over() {
+		return nil
+	}
+	return d.make().Err()
+}
+
+// Value implements [context.Context]. Until the context has a channel, or has ended, package context looks for nothing of its own in it, and
+// the values are the caller's.
+func (d *detached) Value(key any) any {
+	if _, asked := key.(runKey); asked && d.run != nil {
+		return d.run
+	}
+	d.mu.Lock()
+	whole := d.whole
+	if whole == nil && (d.ended || d.over()) {
+		whole = d.make()
+	}
+	d.mu.Unlock()
+	if whole == nil {
+		return d.caller.Value(key)
+	}
+	return whole.Value(key)
+}

@@ -1,0 +1,86 @@
+package oncehttp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/onceward/onceward"
+)
+
+// readBody reads the whole body, so that nothing is claimed for a request that is not there yet. It may use the memory of room.
+func (m *middleware) readBody(w http.ResponseWriter, r *http.Request, room []byte) ([]byte, error) {
+	if r.ContentLength > m.cfg.MaxBody {
+		if r.ProtoMajor < 2 { // the rest is not worth reading; over HTTP/2 the connection is others' too
+			w.Header().Set("Connection", "close")
+		}
+		return nil, m.tooLarge()
+	}
+	if r.Body == nil {
+		return nil, nil
+	}
+	body, err := readWhole(w, r, room, m.cfg.MaxBody)
+	if err != nil {
+		if errors.As(err, new(*http.MaxBytesError)) {
+			return nil, m.tooLarge()
+		}
+		return nil, &onceward.Error{Op: "body", Err: errBodyUnreadable, Cause: err, Hint: "the body broke off; nothing was executed by this send; send the same key again"}
+	}
+	if r.PostForm != nil || r.MultipartForm != nil || r.ContentLength > 0 && len(body) == 0 {
+		return nil, &onceward.Error{Op: "body", Err: errBodyConsumed, Hint: "something outside of the middleware has read the body"}
+	}
+	return body, nil
+}
+
+func (m *middleware) tooLarge() error {
+	return &onceward.Error{Op: "body", Err: onceward.ErrBodyTooLarge,
+		Hint: "this route takes at most " + strconv.FormatInt(m.cfg.MaxBody, 10) + " bytes; nothing was executed by this send"}
+}
+
+// readWhole reads a body of at most limit bytes. The length that is announced is believed only up to [DefaultMaxBody]: beyond it memory is for bytes
+// that have come. A body may be longer than announced if something outside has decompressed it.
+func readWhole(w http.ResponseWriter, r *http.Request, room []byte, limit int64) ([]byte, error) {
+	if r.ContentLength <= 0 || r.ContentLength > DefaultMaxBody {
+		var buf bytes.Buffer
+		_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+		return buf.Bytes(), err
+	}
+	body := room[:0]
+	if want := int(r.ContentLength) + 1; cap(body) < want { // one more, so that the end shows without growing
+		body = make([]byte, 0, want)
+	}
+	for len(body) < cap(body) {
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if errors.Is(err, io.EOF) {
+			return body, nil
+		}
+		if err != nil {
+			return body, err
+		}
+	}
+	if int64(len(body)) > limit {
+		return nil, &http.MaxBytesError{Limit: limit}
+	}
+	buf := bytes.NewBuffer(body)
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit-int64(len(body))))
+	return buf.Bytes(), err
+}
+
+// whole is a body that has been read already.
+type whole struct{ bytes.Reader }
+
+// Close implements [io.Closer].
+func (*whole) Close() error { return nil }
+
+// withBody is r with another context and a body of its own.
+func withBody(ctx context.Context, r *http.Request, body *whole) *http.Request {
+	own := r.WithContext(ctx)
+	own.Body = body
+	own.ContentLength = body.Size()
+	own.TransferEncoding = nil // for handlers that pass the request on
+	return own
+}
