@@ -132,6 +132,7 @@ func TestLanguageFaultsAreSeen(t *testing.T) {
 		"a line break in a sentence":       {"每项**都是一句短话，", "每项**都是一句短话，\n", `"，\n一": a line break between Chinese characters is shown as a space`},
 		"half-width punctuation":           {"短话，", "短话,", `half-width punctuation after Chinese text`},
 		"emphasis that is not shown":       {"**每项**都", "**每项：**都", `"每项：" is not shown as emphasis`},
+		"emphasis that does not begin":     {"列表有若干项。**每项**", "列表**（若干）** 项。每项", `"（若干）" is not shown as emphasis`},
 		"emphasis without an end":          {"**每项**", "**每项", `is not shown as emphasis`},
 	} {
 		if !strings.Contains(chinesePage, c.old) {
