@@ -33,7 +33,7 @@ func (p *pass) claim(ctx context.Context, token store.Token) (store.Answer, stor
 		if bounded.caller != nil { // a store may still look at the one it was given before
 			bounded = &detached{}
 		}
-		bounded.detach(ctx, cfg.StoreTimeout)
+		bounded.detach(ctx, sent.Add(cfg.StoreTimeout))
 		answer, err := p.g.store.Claim(bounded, q)
 		bounded.end(nil)
 		if err != nil {

@@ -23,21 +23,17 @@ type detached struct {
 	cancel context.CancelCauseFunc
 }
 
-// detach makes d the context of a call that caller has made. It ends d when its deadline is over, but nothing is freed then: whoever makes a
-// context ends it.
-func (d *detached) detach(caller context.Context, limit time.Duration) {
-	d.caller, d.deadline = caller, time.Now().Add(limit)
+// detach makes d the context of something that caller has begun. Whoever detaches a context ends it.
+func (d *detached) detach(caller context.Context, deadline time.Time) {
+	d.caller, d.deadline = caller, deadline
 }
 
-// end cancels the context. Like every cancellation, only the first counts.
+// end cancels the context. Like every cancellation, only the first counts; if the deadline is over and nobody has seen that, this is the first.
 func (d *detached) end(cause error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case d.ended:
+	if d.ended {
 		return
-	case d.whole == nil && d.over(): // it has ended by itself before
-		d.make()
 	}
 	d.ended, d.cause = true, cause
 	if d.whole != nil {

@@ -13,7 +13,7 @@ type nameKey struct{}
 
 func detachedFrom(ctx context.Context, limit time.Duration) *detached {
 	d := &detached{late: errHandlerLimit, run: NewRun(Call{}, nil)}
-	d.detach(ctx, limit)
+	d.detach(ctx, time.Now().Add(limit))
 	return d
 }
 
@@ -48,11 +48,11 @@ func TestDetachedEnds(t *testing.T) {
 		end       func(*detached)
 		err, root error
 	}{
-		"cancelled":               {func(d *detached) { d.end(reason) }, context.Canceled, reason},
-		"cancelled twice":         {func(d *detached) { d.end(reason); d.end(errors.New("other")) }, context.Canceled, reason},
-		"over":                    {func(*detached) { time.Sleep(2 * time.Minute) }, context.DeadlineExceeded, errHandlerLimit},
-		"over, then cancelled":    {func(d *detached) { time.Sleep(2 * time.Minute); d.end(reason) }, context.DeadlineExceeded, errHandlerLimit},
-		"cancelled and then over": {func(d *detached) { d.end(reason); time.Sleep(2 * time.Minute) }, context.Canceled, reason},
+		"cancelled":                       {func(d *detached) { d.end(reason) }, context.Canceled, reason},
+		"cancelled twice":                 {func(d *detached) { d.end(reason); d.end(errors.New("other")) }, context.Canceled, reason},
+		"over":                            {func(*detached) { time.Sleep(2 * time.Minute) }, context.DeadlineExceeded, errHandlerLimit},
+		"seen to be over, then cancelled": {func(d *detached) { time.Sleep(2 * time.Minute); _ = d.Err(); d.end(reason) }, context.DeadlineExceeded, errHandlerLimit},
+		"cancelled and then over":         {func(d *detached) { d.end(reason); time.Sleep(2 * time.Minute) }, context.Canceled, reason},
 	}
 	looks := map[string]func(*detached) context.Context{ // before the end
 		"nobody": func(d *detached) context.Context { return d },

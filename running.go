@@ -26,10 +26,10 @@ func (p *pass) run(ctx context.Context, r store.Record, claim store.ClaimRequest
 	own.run.init(p.call, start)
 	running := &own.running
 	running.run, running.late = &own.run, errHandlerLimit
-	running.detach(ctx, g.cfg.HandlerLimit)
+	began := time.Now()
+	running.detach(ctx, began.Add(g.cfg.HandlerLimit))
 	defer running.end(nil)
 	beat := own.beat(claim.Lease)
-	began := time.Now()
 
 	returned := false
 	defer func() {
@@ -47,7 +47,8 @@ func (p *pass) run(ctx context.Context, r store.Record, claim store.ClaimRequest
 	}()
 	out := p.fn(running, Attempt{N: 1, Doubted: r.Doubted, MaxReply: g.cfg.MaxReply})
 	returned = true
-	p.ran = time.Since(began)
+	own.ended = time.Now()
+	p.ran = own.ended.Sub(began)
 	g.observe(p.ran)
 	beat.functionEnded()
 	defer beat.stop()
@@ -61,8 +62,9 @@ type owner struct {
 	validUntil store.Time
 	doubted    bool
 	run        Run
-	running    detached // the function's context
-	saving     detached // context of its first save
+	running    detached  // the function's context
+	ended      time.Time // when the function returned
+	saving     detached  // context of its first save
 	heartbeat  heartbeat
 }
 
@@ -162,7 +164,7 @@ func (o *owner) advance(ctx context.Context, q store.AdvanceRequest) (store.Answ
 	if q.Op != store.OpComplete || bounded.caller != nil { // the heartbeat may be at work, and a store may still look at the one it was given before
 		bounded = &detached{}
 	}
-	bounded.detach(ctx, o.g.cfg.StoreTimeout)
+	bounded.detach(ctx, time.Now().Add(o.g.cfg.StoreTimeout))
 	defer bounded.end(nil)
 	return o.g.store.Advance(bounded, q)
 }

@@ -14,7 +14,7 @@ import (
 func (o *owner) save(ctx context.Context, out Outcome) (Result, error) {
 	buffer := encodings.Get().(*encoding)
 	q, kept := o.completion(out, buffer)
-	deadline := time.Now().Add(o.g.cfg.SaveLimit)
+	deadline := o.ended.Add(o.g.cfg.SaveLimit)
 	again := newPoll()
 	for try := 1; ; try++ {
 		answer, err := o.advance(ctx, q)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 
@@ -52,26 +53,60 @@ func readWhole(w http.ResponseWriter, r *http.Request, room []byte, limit int64)
 	if want := int(r.ContentLength) + 1; cap(body) < want { // one more, so that the end shows without growing
 		body = make([]byte, 0, want)
 	}
-	for len(body) < cap(body) {
-		n, err := r.Body.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		if errors.Is(err, io.EOF) {
-			return body, nil
-		}
-		if err != nil {
-			return body, err
-		}
+	body, err := fill(body, r.Body)
+	if errors.Is(err, io.EOF) {
+		return body, nil
+	}
+	if err != nil {
+		return body, err
 	}
 	if int64(len(body)) > limit {
 		return nil, &http.MaxBytesError{Limit: limit}
 	}
 	buf := bytes.NewBuffer(body)
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit-int64(len(body))))
+	_, err = buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit-int64(len(body))))
 	return buf.Bytes(), err
 }
 
+// fill reads until there is no room left in b, or until an error, which may be [io.EOF].
+func fill(b []byte, r io.Reader) ([]byte, error) {
+	for len(b) < cap(b) {
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// readBounded reads at most limit bytes; whole is false if there are more. What the other side claims to send is believed only for a first, small buffer.
+func readBounded(r io.Reader, claimed, limit int64) (body []byte, whole bool, err error) {
+	limit = min(limit, math.MaxInt64-1) // what follows reads one byte more
+	if claimed > 0 {
+		body, err = fill(make([]byte, 0, min(claimed, limit, maxBelieved)+1), r) // one more, so that the end shows without growing
+		switch {
+		case errors.Is(err, io.EOF):
+			return body, int64(len(body)) <= limit, nil
+		case err != nil || int64(len(body)) > limit:
+			return body, false, err
+		}
+	}
+	b := bytes.NewBuffer(body)
+	_, err = b.ReadFrom(&io.LimitedReader{R: r, N: limit + 1 - int64(b.Len())})
+	return b.Bytes(), err == nil && int64(b.Len()) <= limit, err
+}
+
+const maxBelieved = 64 << 10 // bytes of an announced length
+
 // whole is a body that has been read already.
 type whole struct{ bytes.Reader }
+
+func newWhole(body []byte) *whole {
+	w := &whole{}
+	w.Reset(body)
+	return w
+}
 
 // Close implements [io.Closer].
 func (*whole) Close() error { return nil }

@@ -35,8 +35,9 @@ var problemEnds = map[string]retry.End{
 // replyEnding says what a whole reply means. The handler's mark comes first: a handler may itself have saved, as its reply, another server's problem.
 // A problem comes before the mark of a replay, which an operator's decision carries too.
 func replyEnding(resp *http.Response, body []byte) retry.Ending {
-	reply := &ReplyError{Status: resp.StatusCode}
 	var e retry.Ending
+	var problem *Problem
+	var name string
 	switch outcome := outcomeOf(resp); {
 	case outcome == OutcomeSaved && replayed(resp.Header):
 		e.End = retry.EndReplayed
@@ -52,15 +53,15 @@ func replyEnding(resp *http.Response, body []byte) retry.Ending {
 			e.End = retry.EndReplayed
 		}
 		body = plain(resp.Header, body)
-		if p, name, ok := readProblem(resp.Header, body); ok {
-			reply.Problem, reply.name = &p, name
+		if p, n, ok := readProblem(resp.Header, body); ok {
+			problem, name = &p, n
 			e.End, e.SafeNewKey = problemEnd(name), p.SafeNewKey
 		} else if (e.End == retry.EndRefusal || e.End == retry.EndFailure) && unreadableProblem(resp, body) {
 			e.End = retry.EndProblemUnknown
 		}
 	}
 	if e.End != retry.EndSaved && e.End != retry.EndReplayed && e.End != retry.EndSuccess {
-		e.Err = reply
+		e.Err = &ReplyError{Status: resp.StatusCode, Problem: problem, name: name}
 	}
 	return e
 }

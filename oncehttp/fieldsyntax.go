@@ -13,10 +13,20 @@ var (
 
 // canonical is h with every name spelled as net/http spells it: a secret or a key in another spelling must not be overlooked.
 func canonical(h http.Header) http.Header {
+	count := 0
+	for _, values := range h {
+		count += len(values)
+	}
+	left := make([]string, count)
 	out := make(http.Header, len(h))
 	for name, values := range h {
 		name = http.CanonicalHeaderKey(name)
-		out[name] = append(out[name], values...)
+		if before := out[name]; len(before) > 0 {
+			out[name] = append(before, values...)
+			continue
+		}
+		n := copy(left, values)
+		out[name], left = left[:n:n], left[n:]
 	}
 	return out
 }

@@ -85,8 +85,7 @@ func (m *middleware) keyed(w http.ResponseWriter, r *http.Request, key onceward.
 	switch {
 	case errors.Is(err, onceward.ErrKeyMissing) && m.cfg.KeyOptional:
 		w.Header().Del(HeaderWindow)
-		again := &whole{}
-		again.Reset(bytes.Clone(body)) // body's memory goes to the next request
+		again := newWhole(bytes.Clone(body)) // body's memory goes to the next request
 		next.ServeHTTP(w, withBody(r.Context(), r, again))
 		return
 	case err != nil:

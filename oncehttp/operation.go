@@ -35,7 +35,6 @@ type Operation struct {
 	header   http.Header
 	secrets  http.Header // never saved
 	body     []byte
-	sum      [sha256.Size]byte
 	history  *retry.History
 }
 
@@ -95,9 +94,10 @@ func (op *Operation) MarshalJSON() ([]byte, error) {
 	if op.key.IsZero() && !safe(op.method) {
 		return nil, errNoKeyToSave
 	}
+	sum := sha256.Sum256(op.body)
 	return json.Marshal(savedOperation{
 		Version: savedVersion, Key: op.key.Text(), Minted: op.mintedAt.UTC(), Method: op.method, URL: op.url.String(), Host: op.host,
-		Header: op.header, Body: op.body, SHA256: hex.EncodeToString(op.sum[:]), Window: op.history.Window(),
+		Header: op.header, Body: op.body, SHA256: hex.EncodeToString(sum[:]), Window: op.history.Window(),
 	})
 }
 
@@ -119,7 +119,6 @@ func (op *Operation) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errOperationText, err)
 	}
-	read.sum = sum
 	*op = *read
 	return nil
 }

@@ -1,13 +1,11 @@
 package oncehttp
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/onceward/onceward"
@@ -26,7 +24,12 @@ func (c *Client) Prepare(req *http.Request) (*Operation, error) {
 
 // freeze returns an operation also with an error, for its key.
 func (c *Client) freeze(req *http.Request) (*Operation, error) {
-	op := &Operation{method: req.Method, host: req.Host, header: canonical(req.Header)}
+	frozen := &struct { // one object, since both live as long
+		op      Operation
+		history retry.History
+	}{}
+	op := &frozen.op
+	op.method, op.host, op.header = req.Method, req.Host, canonical(req.Header)
 	body, err := c.snapshot(req) // first: it closes the body, whatever else is wrong
 	if op.method == "" {
 		op.method = http.MethodGet
@@ -43,8 +46,9 @@ func (c *Client) freeze(req *http.Request) (*Operation, error) {
 	}
 	op.takeSecrets(c.config.Secrets)
 	op.header.Del(HeaderHorizon)
-	op.body, op.sum = body, sha256.Sum256(body)
-	op.history = retry.NewHistory(op.mintedAt, false)
+	op.body = body
+	op.history = &frozen.history
+	op.history.Begin(op.mintedAt, false)
 	op.history.Anchor(c.config.Clock)
 	return op, nil
 }
@@ -70,36 +74,14 @@ func (c *Client) snapshot(req *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// readBounded reads at most limit bytes; whole is false if there are more. What the other side claims to send is believed only for a first, small buffer.
-func readBounded(r io.Reader, claimed, limit int64) (body []byte, whole bool, err error) {
-	var b bytes.Buffer
-	if claimed > 0 {
-		b.Grow(int(min(claimed, limit, 64<<10)) + bytes.MinRead)
-	}
-	_, err = b.ReadFrom(&io.LimitedReader{R: r, N: limit})
-	if err != nil || int64(b.Len()) < limit {
-		return b.Bytes(), err == nil, err
-	}
-	var more [1]byte
-	n, err := io.ReadFull(r, more[:])
-	if n == 0 && errors.Is(err, io.EOF) {
-		return b.Bytes(), true, nil
-	}
-	if n == 0 {
-		return b.Bytes(), false, err
-	}
-	return b.Bytes(), false, nil
-}
-
 func (op *Operation) takeURL(u *url.URL) error {
 	if u == nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return errURL
 	}
 	copied := *u
 	copied.User, copied.Fragment, copied.RawFragment = nil, "", ""
-	again, err := url.Parse(copied.String())
-	if err != nil || again.Host != copied.Host || again.RequestURI() != copied.RequestURI() || !utf8.ValidString(copied.String()) {
-		return errURL // read back from a disk it would go elsewhere
+	if !plainURL(&copied) && !readsBack(&copied) {
+		return errURL
 	}
 	op.url = &copied
 	if u.User != nil && op.header.Get("Authorization") == "" {
@@ -109,6 +91,33 @@ func (op *Operation) takeURL(u *url.URL) error {
 		r.SetBasicAuth(u.User.Username(), password)
 	}
 	return nil
+}
+
+// readsBack reports whether the URL, saved as text, is the same again: otherwise it would go elsewhere after a crash.
+func readsBack(u *url.URL) bool {
+	text := u.String()
+	again, err := url.Parse(text)
+	return err == nil && again.Host == u.Host && again.RequestURI() == u.RequestURI() && utf8.ValidString(text)
+}
+
+// plainURL answers for almost all URLs without taking them apart: no character in it means anything to a parser where it stands.
+func plainURL(u *url.URL) bool {
+	name, port, _ := strings.Cut(u.Host, ":")
+	return u.Opaque == "" && u.RawPath == "" && !u.OmitHost && name != "" && plainText(name, "") && strings.Trim(port, "0123456789") == "" &&
+		strings.HasPrefix(u.Path, "/") && plainText(u.Path, "/") && plainText(u.RawQuery, "/=&")
+}
+
+// plainText reports whether text has only letters, digits, "-", ".", "_" and what else may stand there.
+func plainText(text, more string) bool {
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.', c == '_', strings.IndexByte(more, c) >= 0:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // takeKey takes the caller's own key, or mints one unless the request is safe or this client mints none.

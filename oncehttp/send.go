@@ -1,9 +1,7 @@
 package oncehttp
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"net/http"
 	"time"
 
@@ -55,7 +53,7 @@ func (c *Client) readReply(ctx context.Context, resp *http.Response) (*http.Resp
 	}
 	ending := c.withHeaders(replyEnding(resp, body), resp.Header)
 	ending.Replied = true
-	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), contentLength(resp, body)
+	resp.Body, resp.ContentLength = newWhole(body), contentLength(resp, body)
 	return resp, ending
 }
 
@@ -72,12 +70,16 @@ func (c *Client) withHeaders(e retry.Ending, h http.Header) retry.Ending {
 	if window, ok := retry.ParseSeconds(h.Get(HeaderWindow)); ok {
 		e.Window = window
 	}
+	after := h.Get("Retry-After")
+	if after == "" {
+		return e
+	}
 	// Counting from the server's own date, a difference between the clocks does no harm.
 	now, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
 		now = c.config.Clock.Now()
 	}
-	if pause, ok := retry.ParseRetryAfter(h.Get("Retry-After"), now); ok {
+	if pause, ok := retry.ParseRetryAfter(after, now); ok {
 		e.RetryAfter = pause
 	}
 	return e

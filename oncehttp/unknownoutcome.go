@@ -30,6 +30,9 @@ func (e *UnknownOutcomeError) Unwrap() error { return e.cause }
 
 // unknownOutcome gives the operation back to a caller who will need it.
 func unknownOutcome(op *Operation, kind retry.Kind, err error) error {
+	if err == nil {
+		return nil
+	}
 	var cause *retry.Error
 	if kind == retry.Safe || !errors.As(err, &cause) || cause.Fate() != onceward.Unknown {
 		return err

@@ -1,12 +1,11 @@
 package oncehttp
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -23,16 +22,17 @@ import (
 // is left to net/http.
 func (s *sending) wireRequest(ctx context.Context) (*http.Request, error) {
 	op := s.op
-	u := *op.url
+	u := *op.url // some transports write to it, although they should not
 	req := (&http.Request{
-		Method: op.method, URL: &u, Host: op.host, Header: op.header.Clone(),
+		Method: op.method, URL: &u, Host: op.host, Header: make(http.Header, len(op.header)+len(op.secrets)+2),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
-	for name, values := range op.secrets {
-		req.Header[name] = append([]string(nil), values...)
-	}
+	// All attempts share the values, which nobody changes: a transport leaves a request as it is (http.RoundTripper), or sets fields anew.
+	maps.Copy(req.Header, op.header)
+	maps.Copy(req.Header, op.secrets)
 	s.protocolHeaders(req.Header)
 	if authorize := s.client.config.Authorize; authorize != nil {
+		req.Header = req.Header.Clone()
 		s.fillBody(req) // a signature may cover it
 		if err := authorize(req); err != nil {
 			return nil, err
@@ -50,8 +50,8 @@ func (s *sending) protocolHeaders(h http.Header) {
 	if s.op.key.IsZero() {
 		return
 	}
-	h.Set(HeaderKey, formatKey(s.op.key))
-	h.Set(HeaderHorizon, strconv.FormatInt(int64(math.Ceil(s.horizon.Seconds())), 10))
+	values := [...]string{formatKey(s.op.key), strconv.FormatInt(int64(math.Ceil(s.horizon.Seconds())), 10)}
+	h[HeaderKey], h[HeaderHorizon] = values[:1:1], values[1:]
 }
 
 func (s *sending) fillBody(req *http.Request) {
@@ -60,7 +60,7 @@ func (s *sending) fillBody(req *http.Request) {
 	if len(body) == 0 && s.op.key.IsZero() && safe(s.op.method) {
 		return
 	}
-	req.Body = io.NopCloser(bytes.NewReader(body))
+	req.Body = newWhole(body)
 	if len(body) == 0 {
 		emptyBody(req)
 	}
@@ -68,7 +68,7 @@ func (s *sending) fillBody(req *http.Request) {
 
 // emptyBody gives req a body of no bytes that net/http does not take for none.
 func emptyBody(req *http.Request) {
-	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(nil)), 0
+	req.Body, req.ContentLength = newWhole(nil), 0
 	// net/http takes length 0 with a body for "unknown" and would send it in chunks, which some servers refuse. "identity" prevents
 	// the chunks; the header, in a spelling that net/http does not filter out, says what RFC 9110 §8.6 wants said.
 	req.TransferEncoding = []string{"identity"}

@@ -24,8 +24,13 @@ type History struct {
 // NewHistory starts a history. minted is when the key was minted; sentBefore says that the operation may have been sent
 // by somebody else, such as this process before it crashed: then only the record can say that it was not executed.
 func NewHistory(minted time.Time, sentBefore bool) *History {
-	return &History{minted: minted, doubt: sentBefore}
+	h := &History{}
+	h.Begin(minted, sentBefore)
+	return h
 }
+
+// Begin is NewHistory for a History that is part of something else. It comes before everything else.
+func (h *History) Begin(minted time.Time, sentBefore bool) { h.minted, h.doubt = minted, sentBefore }
 
 // Anchor starts to measure the key's age on both clocks; the first loop does it otherwise. Later calls change nothing.
 func (h *History) Anchor(c Clock) {

@@ -21,6 +21,7 @@ type run struct {
 	proof   Proof // of the last attempt
 	first   time.Time
 	log     []Attempt
+	room    [1]Attempt // of log: most often there is one
 
 	now   Attempt // the attempt at hand, or the last one
 	watch stopwatch
@@ -34,7 +35,9 @@ func (l *Loop) begin(op Operation) *run {
 	}
 	op.History.Anchor(l.config.Clock)
 	clean := op.History.begin()
-	return &run{loop: l, op: op, clean: clean, began: startWatch(l.config.Clock), proof: Clear}
+	r := &run{loop: l, op: op, clean: clean, began: startWatch(l.config.Clock), proof: Clear}
+	r.log = r.room[:0]
+	return r
 }
 
 // abandon closes the books if try panicked: it may have sent anything.
