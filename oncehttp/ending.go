@@ -48,7 +48,8 @@ func replyEnding(resp *http.Response, body []byte) retry.Ending {
 	case outcome == OutcomeDoubted:
 		e.End = doubtedEnd(resp.StatusCode)
 	default:
-		e.End = unmarkedEnd(resp.StatusCode)
+		byStatus := unmarkedEnd(resp.StatusCode)
+		e.End = byStatus
 		if replayed(resp.Header) {
 			e.End = retry.EndReplayed
 		}
@@ -56,7 +57,7 @@ func replyEnding(resp *http.Response, body []byte) retry.Ending {
 		if p, n, ok := readProblem(resp.Header, body); ok {
 			problem, name = &p, n
 			e.End, e.SafeNewKey = problemEnd(name), p.SafeNewKey
-		} else if (e.End == retry.EndRefusal || e.End == retry.EndFailure) && unreadableProblem(resp, body) {
+		} else if (byStatus == retry.EndRefusal || byStatus == retry.EndFailure) && unreadableProblem(resp, body) {
 			e.End = retry.EndProblemUnknown
 		}
 	}
