@@ -4,6 +4,7 @@ package python
 
 import (
 	"bytes"
+	"embed"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -12,7 +13,12 @@ import (
 	"testing"
 )
 
-// run starts Python in this folder and returns what it prints. Without a python3 the test is skipped, but not in CI.
+// Embedded, so that go test knows what its result depends on, and mutants are seen.
+//
+//go:embed *.py
+var programs embed.FS
+
+// run starts Python beside the programs and returns what it prints. Without a python3 the test is skipped, but not in CI.
 func run(t *testing.T, stdin []byte, args ...string) []byte {
 	t.Helper()
 	path, err := exec.LookPath("python3")
@@ -23,7 +29,12 @@ func run(t *testing.T, stdin []byte, args ...string) []byte {
 		fmt.Fprintln(os.Stderr, "SKIPPED: there is no python3, so examples/python is NOT tested here")
 		t.Skip("there is no python3, so examples/python is NOT tested here")
 	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, programs); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(t.Context(), path, append([]string{"-B"}, args...)...)
+	cmd.Dir = dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &stdout, &stderr
 	if err := cmd.Run(); err != nil || stderr.Len() > 0 {
