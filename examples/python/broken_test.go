@@ -36,6 +36,7 @@ var broken = []struct {
 
 // An attempt ends when the whole reply has been read, or when its time is over.
 func TestBrokenRepliesAreSeen(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -51,10 +52,17 @@ func TestBrokenRepliesAreSeen(t *testing.T) {
 		}
 	}()
 	program := fmt.Sprintf(`
-def end(i): return client.attempt(client.Operation("POST", f"http://%s/{i}", "{}"), 0.7, 117, {})[0]
+def end(i, limit): return client.attempt(client.Operation("POST", f"http://%s/{i}", "{}"), limit, 117, {})[0]
 import concurrent.futures
-with concurrent.futures.ThreadPoolExecutor(16) as pool: print(json.dumps(list(pool.map(end, range(%d)))))`, listener.Addr(), len(broken))
-	for i, end := range answers[string](t, program, nil) {
+limits = json.load(sys.stdin)
+with concurrent.futures.ThreadPoolExecutor(16) as pool: print(json.dumps(list(pool.map(end, range(len(limits)), limits))))`, listener.Addr())
+	limits := make([]float64, len(broken)) // seconds
+	for i, b := range broken {
+		if limits[i] = 30; b.end == "attempt-timeout" {
+			limits[i] = 0.3
+		}
+	}
+	for i, end := range answers[string](t, program, limits) {
 		if end != broken[i].end {
 			t.Errorf("%.70q, silent %v: %s, want %s", broken[i].bytes, broken[i].silent, end, broken[i].end)
 		}
@@ -77,6 +85,7 @@ func answerBroken(conn net.Conn) {
 
 // A refused connection is proof that nothing was sent: after four of them the operation is not executed.
 func TestRefusedConnectionIsProof(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -56,3 +56,11 @@ func seed(t *testing.T) uint64 {
 	t.Logf("ONCEWARD_SEED=%d", n)
 	return n
 }
+
+// count is how much of something a test does: little in CI, all in a soak.
+func count(little, all int) int {
+	if os.Getenv("ONCEWARD_SOAK") != "" {
+		return all
+	}
+	return little
+}
