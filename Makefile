@@ -19,7 +19,7 @@ race: ## test every module with the race detector; needs a C compiler
 
 .PHONY: soak
 soak: ## long random runs of the stores and the client, with the race detector; ONCEWARD_SEED=n repeats one
-	ONCEWARD_SOAK=1 CGO_ENABLED=1 go test -race -count=1 -timeout=2h -v ./store/... ./oncehttp ./faults
+	ONCEWARD_SOAK=1 CGO_ENABLED=1 go test -race -count=1 -timeout=2h -v ./store/... ./oncehttp ./faults ./examples/...
 
 .PHONY: check
 check: fmt-check vet lint tidy-check generate-check ## what CI runs apart from the tests
