@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/onceward/onceward"
 )
@@ -17,6 +18,7 @@ func (m *middleware) readBody(w http.ResponseWriter, r *http.Request, room []byt
 	if r.ContentLength > m.cfg.MaxBody {
 		if r.ProtoMajor < 2 { // the rest is not worth reading; over HTTP/2 the connection is others' too
 			w.Header().Set("Connection", "close")
+			lingerAfterReply(w)
 		}
 		return nil, m.tooLarge()
 	}
@@ -39,6 +41,13 @@ func (m *middleware) readBody(w http.ResponseWriter, r *http.Request, room []byt
 func (m *middleware) tooLarge() error {
 	return &onceward.Error{Op: "body", Err: onceward.ErrBodyTooLarge,
 		Hint: "this route takes at most " + strconv.FormatInt(m.cfg.MaxBody, 10) + " bytes; nothing was executed by this send"}
+}
+
+// lingerAfterReply makes net/http close the connection as it does after a body over MaxBytesReader's limit: first its own half, the rest a while later. With bytes of
+// the request unread it would otherwise reset the connection of a client that has itself asked to close it, and the client might never see why.
+// Nothing is read: the client may be waiting for a 100. It works on net/http's own writer only.
+func lingerAfterReply(w http.ResponseWriter) {
+	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1)) // its error is that the limit is reached
 }
 
 // readWhole reads a body of at most limit bytes. The length that is announced is believed only up to [DefaultMaxBody]: beyond it memory is for bytes

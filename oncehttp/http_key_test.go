@@ -156,6 +156,25 @@ func TestHTTPBodyOverTheLimitClaimsNothing(t *testing.T) {
 	})
 }
 
+// A client that asks to close the connection still gets to read the refusal, although most of its request was not read.
+func TestHTTPBodyOverTheLimitIsToldAndNotReset(t *testing.T) {
+	s := network{t: t}.serve(onceward.Config{}, oncehttp.Config{MaxBody: 1000}, created)
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const length = 300 << 10 // more than net/http reads of its own accord
+	head := fmt.Sprintf("POST /orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-User: alice\r\nIdempotency-Key: k\r\nContent-Length: %d\r\n\r\n", length)
+	if _, err := io.WriteString(conn, head+strings.Repeat("x", 32<<10)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(conn)
+	if err != nil || !strings.Contains(string(text), "#body-too-large") {
+		t.Errorf("got %q, then %v", text, err)
+	}
+}
+
 func TestHTTPKeyInTheBody(t *testing.T) {
 	eachNetwork(t, func(t *testing.T, n network) {
 		for _, optional := range []bool{false, true} {
