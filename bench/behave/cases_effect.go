@@ -3,6 +3,7 @@ package behave
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/onceward/onceward/bench/behave/contract"
@@ -27,13 +28,18 @@ func checkConcurrent(p *Probe) Verdict {
 	a := p.ask(func(a *ask) { a.Script.Hold = gate })
 	defer p.open(gate)
 	replies := make(chan answer, copies)
+	var sent sync.WaitGroup
 	for range copies {
-		go func() { replies <- p.send(a) }()
+		sent.Go(func() {
+			reply := p.later(p.base, a)
+			go func() { replies <- <-reply }()
+		})
 	}
+	sent.Wait()
 	if !p.running(a, 1) {
 		return failed("none of them runs")
 	}
-	p.until(patience, func() bool { return len(replies) == copies-1 })
+	p.until(p.allow(patience), func() bool { return len(replies) == copies-1 || p.entry(a.Script.Op).Runs > 1 })
 	p.open(gate)
 	had := 0
 	for range copies {
@@ -62,7 +68,7 @@ func checkAfterConcurrent(p *Probe) Verdict {
 		return failed("it does not run")
 	}
 	second := p.later(p.base, a)
-	p.until(patience, func() bool { return len(second) > 0 })
+	p.until(p.allow(patience), func() bool { return len(second) > 0 })
 	p.open(gate)
 	<-first
 	<-second
@@ -80,13 +86,9 @@ func checkParallelKeys(p *Probe) Verdict {
 		replies[i] = p.later(p.base, ops[i])
 	}
 	running := 0
-	p.until(2*time.Second, func() bool {
-		running = 0
-		for _, a := range ops {
-			running += p.entry(a.Script.Op).Runs
-		}
-		return running == n
-	})
+	for running < n && p.until(2*time.Second, func() bool { return p.runsOf(ops) > running }) { // a busy machine gets on, slowly
+		running = p.runsOf(ops)
+	}
 	p.open(gate)
 	for i, a := range ops {
 		if fault := a.replyOf(<-replies[i]); fault != "" {
@@ -97,6 +99,13 @@ func checkParallelKeys(p *Probe) Verdict {
 		return failed("one waits for another")
 	}
 	return pass()
+}
+
+func (p *Probe) runsOf(ops []ask) (sum int) {
+	for _, a := range ops {
+		sum += p.entry(a.Script.Op).Runs
+	}
+	return sum
 }
 
 // sharedCases: an owner that takes long, and a second server.
@@ -124,7 +133,7 @@ func checkTwin(p *Probe) Verdict {
 		return failed("it does not run")
 	}
 	second := p.later(p.about.Twin, a)
-	p.until(patience, func() bool { return len(second) > 0 || p.entry(a.Script.Op).Runs > 1 })
+	p.until(p.allow(patience), func() bool { return len(second) > 0 || p.entry(a.Script.Op).Runs > 1 })
 	p.open(gate)
 	<-first
 	<-second
@@ -142,15 +151,19 @@ func checkLease(p *Probe) Verdict {
 		return notApplicable("it has neither lease nor claims that expire")
 	}
 	gate := p.fresh()
-	a := p.ask(func(a *ask) { a.Script.Hold, a.Path = gate, contract.PathShort })
+	a := p.ask(func(a *ask) { a.Script.Hold, a.Path, a.Host = gate, contract.PathShort, "shop.example" })
 	defer p.open(gate)
 	first := p.later(p.base, a)
 	if !p.running(a, 1) {
 		return failed("it does not run")
 	}
 	p.pause(time.Duration(p.about.Lease) * time.Millisecond * 5 / 2)
-	second := p.later(p.base, a)
-	p.until(patience, func() bool { return len(second) > 0 || p.entry(a.Script.Op).Runs > 1 })
+	target := p.base
+	if p.about.Twin != "" { // the first server may know its own handlers; another has only the record to go by
+		target = p.about.Twin
+	}
+	second := p.later(target, a)
+	p.until(p.allow(patience), func() bool { return len(second) > 0 || p.entry(a.Script.Op).Runs > 1 })
 	p.open(gate)
 	<-first
 	<-second

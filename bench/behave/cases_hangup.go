@@ -27,8 +27,9 @@ func checkHangUp(p *Probe) Verdict {
 		return failed("it does not run")
 	}
 	w.hangUp()
-	p.pause(settle)
+	p.pause(p.allow(settle))
 	p.open(gate)
+	p.pause(p.allow(settle)) // for it to end before the retry comes
 	return p.settled(a)
 }
 
@@ -41,9 +42,9 @@ func checkHangUpWithWaiter(p *Probe) Verdict {
 		return failed("it does not run")
 	}
 	second := p.later(p.base, a)
-	p.pause(settle)
+	p.pause(p.allow(settle))
 	w.hangUp()
-	p.pause(settle)
+	p.pause(p.allow(settle))
 	p.open(gate)
 	if got := <-second; a.replyOf(got) != "" && !got.busy() {
 		return failed("the copy gets %s", a.replyOf(got))
@@ -58,6 +59,7 @@ func checkReplyLost(p *Probe) Verdict {
 		return failed("it does not run")
 	}
 	w.hangUp()
+	p.pause(p.allow(settle))
 	return p.settled(a)
 }
 
@@ -70,10 +72,11 @@ func checkHangUpInStream(p *Probe) Verdict {
 	if err != nil || !p.running(a, 1) {
 		return failed("it does not run")
 	}
-	w.reads(patience) // a server that buffers sends nothing yet
+	w.reads(p.allow(patience)) // a server that buffers sends nothing yet
 	w.hangUp()
-	p.pause(settle)
+	p.pause(p.allow(settle))
 	p.open(gate)
+	p.pause(p.allow(settle))
 	if v := p.settled(a); v.Outcome != Pass {
 		return v
 	}
@@ -93,8 +96,8 @@ func checkUploadCut(p *Probe) Verdict {
 	if err != nil {
 		return failed("it does not connect")
 	}
-	p.pause(settle)
+	p.pause(p.allow(settle))
 	w.hangUp()
-	p.pause(settle)
+	p.pause(p.allow(settle))
 	return p.settled(a)
 }

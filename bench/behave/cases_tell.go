@@ -73,7 +73,7 @@ func tellLiveStream(p *Probe) Verdict {
 		return failed("it does not run")
 	}
 	defer w.Close()
-	if w.reads(2 * patience) {
+	if w.reads(p.allow(2 * patience)) {
 		return passed("it does")
 	}
 	return passed("it is withheld")

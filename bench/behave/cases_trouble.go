@@ -120,7 +120,7 @@ func checkStoreDies(p *Probe) Verdict {
 		return notApplicable("POST %s does not work", contract.PathStore)
 	}
 	p.open(gate)
-	p.until(patience, func() bool { return len(first) > 0 })
+	p.until(p.allow(patience), func() bool { return len(first) > 0 })
 	p.storeIs(true)
 	<-first
 	p.persist(a)

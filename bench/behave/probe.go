@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,21 +17,29 @@ import (
 )
 
 const (
-	requestLimit = 6 * time.Second         // of one request; a server that waits for the first copy may take its time
-	settle       = 30 * time.Millisecond   // for a server to notice that a client has gone, or to let a copy in
+	requestLimit = 20 * time.Second        // of one request; a server that waits for the first copy may take its time
+	settle       = 30 * time.Millisecond   // for a server to notice that a client has gone
 	patience     = 150 * time.Millisecond  // for copies to arrive before a gate opens
+	longest      = time.Second             // of both, on a machine that is busy; servers stop waiting after two
 	persistence  = 2500 * time.Millisecond // for how long a retry goes on while it is told that the first is under way
 	pollEvery    = 3 * time.Millisecond
 )
 
+// newControls is for the routes that are not guarded: asking twice is harmless there, so connections are kept.
+func newControls() *http.Client {
+	return &http.Client{Timeout: requestLimit, Transport: &http.Transport{MaxIdleConnsPerHost: sideBySide}}
+}
+
 // Probe is what a check has: a target, names of its own, and ways to send.
 type Probe struct {
-	ctx   context.Context
-	base  string
-	about contract.About
-	run   string // of the run: names and keys are new in each
-	name  string // of the case
-	count atomic.Int64
+	ctx      context.Context
+	base     string
+	about    contract.About
+	controls *http.Client
+	run      string // of the run: names and keys are new in each
+	name     string // of the case
+	count    atomic.Int64
+	lag      time.Duration // how long it took to see a handler run: a busy machine needs more time for everything
 }
 
 // do sends on a connection of its own, since net/http itself sends a request again when a kept connection has died, and does not ask the
@@ -72,18 +82,26 @@ func (p *Probe) asking(s contract.Script) ask {
 
 func (p *Probe) send(a ask) answer { return p.sendTo(p.base, a) }
 
-func (p *Probe) sendTo(base string, a ask) answer {
-	req, err := a.request(p.ctx, base)
+func (p *Probe) sendTo(base string, a ask) answer { return p.sendIn(p.ctx, base, a) }
+
+func (p *Probe) sendIn(ctx context.Context, base string, a ask) answer {
+	req, err := a.request(ctx, base)
 	if err != nil {
 		return answer{Err: err}
 	}
 	return do(req)
 }
 
-// later sends in the background.
+// later sends in the background. It returns when the request is on its way: a server with a short queue takes its time to accept a connection.
 func (p *Probe) later(base string, a ask) <-chan answer {
-	done := make(chan answer, 1)
-	go func() { done <- p.sendTo(base, a) }()
+	done, wrote := make(chan answer, 1), make(chan struct{})
+	begun := sync.OnceFunc(func() { close(wrote) })
+	ctx := httptrace.WithClientTrace(p.ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { begun() }})
+	go func() {
+		done <- p.sendIn(ctx, base, a)
+		begun()
+	}()
+	<-wrote
 	return done
 }
 
@@ -102,7 +120,8 @@ func (p *Probe) control(method, path string, q url.Values) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	got := do(req)
+	resp, err := p.controls.Do(req)
+	got := answerOf(resp, err)
 	if got.Err == nil && got.Status/100 != 2 {
 		got.Err = fmt.Errorf("%s %s: %d", method, path, got.Status)
 	}
@@ -124,8 +143,13 @@ func (p *Probe) open(gate string) {
 
 // running waits until the handler has begun n times for the operation, and reports whether it has.
 func (p *Probe) running(a ask, n int) bool {
+	from := time.Now()
+	defer func() { p.lag = max(p.lag, time.Since(from)) }()
 	return p.until(requestLimit, func() bool { return p.entry(a.Script.Op).Runs >= n })
 }
+
+// allow is a time in which something should have happened, longer on a busy machine.
+func (p *Probe) allow(d time.Duration) time.Duration { return min(d+10*p.lag, max(d, longest)) }
 
 // until polls for a condition.
 func (p *Probe) until(limit time.Duration, is func() bool) bool {

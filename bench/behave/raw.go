@@ -84,7 +84,7 @@ func (p *Probe) withKeyLines(a ask, lines ...string) answer {
 	}
 	defer w.Close()
 	resp, err := http.ReadResponse(bufio.NewReader(w), nil)
-	return answerOf(resp, err) //nolint:bodyclose // answerOf closes it
+	return answerOf(resp, err)
 }
 
 // reads reports whether a byte comes within the time.

@@ -16,7 +16,7 @@ import (
 const sideBySide = 16
 
 // caseLimit ends a case whose target hangs.
-const caseLimit = 15 * time.Second
+const caseLimit = 40 * time.Second
 
 // Config says what [Run] runs.
 type Config struct {
@@ -48,7 +48,9 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	if cfg.Run == "" {
 		cfg.Run = rand.Text()
 	}
-	probe := func(name string) *Probe { return &Probe{base: cfg.URL, run: cfg.Run, name: name} }
+	controls := newControls()
+	defer controls.CloseIdleConnections()
+	probe := func(name string) *Probe { return &Probe{base: cfg.URL, controls: controls, run: cfg.Run, name: name} }
 	about, err := probe("about").askAbout(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("%s does not offer the contract of bench/behave/README.md: %w", cfg.URL, err)
@@ -97,6 +99,9 @@ func (p *Probe) askAbout(ctx context.Context) (about contract.About, err error) 
 	}
 	if err := json.Unmarshal(body, &about); err != nil {
 		return about, fmt.Errorf("GET %s: %w", contract.PathAbout, err)
+	}
+	if about.Name == "" {
+		return about, fmt.Errorf("GET %s has no name", contract.PathAbout)
 	}
 	return about, nil
 }

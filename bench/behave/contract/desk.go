@@ -6,7 +6,7 @@ import (
 )
 
 // holdLimit ends a hold whose harness has gone away.
-const holdLimit = 10 * time.Second
+const holdLimit = 30 * time.Second
 
 // Desk is the part of a target that must not deduplicate: the ledger of effects, and the gates at which handlers wait. Safe for concurrent use.
 type Desk struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/gofiber/fiber/v3"
 	"github.com/gofiber/fiber/v3/middleware/adaptor"
 	"github.com/gofiber/fiber/v3/middleware/idempotency"
-	"github.com/gofiber/fiber/v3/middleware/recover"
+	recovery "github.com/gofiber/fiber/v3/middleware/recover"
 
 	"github.com/onceward/onceward/bench/behave/contract"
 )
@@ -48,7 +48,7 @@ func Start() (contract.Running, error) {
 
 func serve(l net.Listener, site contract.Site, shared *storage) (stop func()) {
 	app := fiber.New(fiber.Config{BodyLimit: bodyLimit})
-	app.Use(recover.New(), mark)
+	app.Use(recovery.New(), mark)
 	app.Use(contract.PathShort, guard(newStorage(), shortLifetime))
 	app.Use(contract.PathEffect, guard(shared, lifetime))
 	for _, path := range []string{contract.PathEffect, contract.PathOther, contract.PathShort, contract.PathPlain} {

@@ -62,10 +62,11 @@ func StartVariant(v Variant) (contract.Running, error) {
 	}
 	first, err := guard(shared, onceward.Config{}, v.Guard)
 	twin, err2 := guard(second, onceward.Config{}, v.Guard)
-	short, err3 := guard(&switched{Store: memstore.New(memstore.Config{})}, onceward.Config{
-		Lease: shortLease, StoreTimeout: shortLease / 2, Window: shortWindow, Skew: time.Millisecond, MaintainEvery: shortWindow / 10,
-	}, v.Short)
-	if err := errors.Join(err, err2, err3); err != nil {
+	brief := &switched{Store: memstore.New(memstore.Config{})}
+	cfg := onceward.Config{Lease: shortLease, StoreTimeout: shortLease / 2, Window: shortWindow, Skew: time.Millisecond, MaintainEvery: shortWindow / 10}
+	short, err3 := guard(brief, cfg, v.Short)
+	shortTwin, err4 := guard(brief, cfg, v.Short)
+	if err := errors.Join(err, err2, err3, err4); err != nil {
 		closeAll()
 		return contract.Running{}, err
 	}
@@ -75,7 +76,7 @@ func StartVariant(v Variant) (contract.Running, error) {
 		Desk: contract.NewDesk(), Guard: first, Short: short, Store: shared.switchTo,
 	}
 	other := site
-	other.Guard = twin
+	other.Guard, other.Short = twin, shortTwin
 	running, err := contract.Pair(site, other)
 	if err != nil {
 		closeAll()
