@@ -60,6 +60,10 @@ generate-check: ## fail if "make generate" changes something
 mutants: ## break each guarantee on purpose; ONLY=regexp for some
 	go run ./scripts/mutants '$(ONLY)'
 
+.PHONY: bench
+bench: ## measure, in turns beside what it is compared with; WRITE=1 puts the tables into docs/performance.md
+	go run ./bench/cmd/bench $(if $(WRITE),-write docs/performance.md)
+
 .PHONY: demo
 demo: ## lose replies, with and without onceward
 	go run ./cmd/onceward demo

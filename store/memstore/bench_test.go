@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"testing"
+	"time"
 
 	"github.com/onceward/onceward/store"
 )
@@ -60,4 +61,38 @@ func BenchmarkReplay(b *testing.B) {
 			}
 		}
 	})
+}
+
+// How long a shard is locked at the most while many records expire: what a caller may have to wait for beside its turn on a processor.
+func BenchmarkExpireLongestHold(b *testing.B) {
+	const records = 1_000_000
+	var clock fakeClock
+	var longest time.Duration
+	hold := func(locked func()) {
+		began := time.Now()
+		locked()
+		longest = max(longest, time.Since(began))
+	}
+	for b.Loop() {
+		b.StopTimer()
+		s := New(Config{Clock: clock.now, MaxBytes: NoLimit, MaxRecords: NoLimit})
+		ctx, reply := context.Background(), make([]byte, 1024)
+		for n := range uint64(records) {
+			q := claimOf(numbered(n), store.Token{1})
+			_, _ = s.Claim(ctx, q)
+			_, _ = s.Advance(ctx, completeOf(q.Identity, q.Token, reply))
+		}
+		clock.pass(window + guard)
+		now, removed := s.clock.now(), 0
+		b.StartTimer()
+		for i := 0; removed < records; i++ { // what purgeRound does, its two holds of a lock apart
+			var refs []ref
+			sh := &s.shards[i%shardCount]
+			hold(func() { refs = sh.takeDue(now, batch, map[string]store.Time{}) })
+			hold(func() { s.remove(leaving{sh, refs}) })
+			removed += len(refs)
+		}
+		_ = s.Close()
+	}
+	b.ReportMetric(float64(longest.Nanoseconds()), "longest-hold-ns")
 }
