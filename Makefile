@@ -18,8 +18,13 @@ race: ## test every module with the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race $(PACKAGES)
 
 .PHONY: soak
-soak: ## long random runs of the stores and the client, with the race detector; ONCEWARD_SEED=n repeats one
+soak: ## long random runs of stores, client and simulation (an hour; ONCEWARD_SOAK_TIME=10m); ONCEWARD_SEED=n repeats one
 	ONCEWARD_SOAK=1 CGO_ENABLED=1 go test -race -count=1 -timeout=2h -v ./store/... ./oncehttp ./faults ./examples/...
+	ONCEWARD_SOAK=1 CGO_ENABLED=0 go test -count=1 -timeout=0 -run '^TestSeeds$$' -v ./compat/simulation
+
+.PHONY: simulate
+simulate: ## a minute of the simulation's seeds; docs/simulation.md
+	CI=true CGO_ENABLED=0 go test -count=1 -run '^TestSeeds$$' -v ./compat/simulation
 
 .PHONY: check
 check: fmt-check vet lint tidy-check generate-check ## what CI runs apart from the tests

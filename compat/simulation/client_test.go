@@ -15,6 +15,7 @@ import (
 	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/oncehttp"
 	"github.com/onceward/onceward/retry"
+	"github.com/onceward/onceward/store"
 )
 
 // customer wants one thing, an intent, to take effect once. It has a client and a clock of its own.
@@ -70,7 +71,7 @@ func (c *customer) newClient(label string) *oncehttp.Client {
 			DialContext: c.w.network.dialer(label), DisableCompression: true, DisableKeepAlives: r.IntN(2) == 0, IdleConnTimeout: time.Minute,
 		},
 		Policy: retry.Policy{
-			Attempts: 2 + r.IntN(3), AttemptTimeout: between(r, 10*time.Second, 30*time.Second), Base: time.Second, OverloadBase: 2 * time.Second, PollInterval: 3 * time.Second,
+			Attempts: 2 + r.IntN(3), AttemptTimeout: between(r, 15*time.Second, time.Minute), Base: time.Second, OverloadBase: 2 * time.Second, PollInterval: 3 * time.Second,
 		},
 		Budget: budget, Keys: onceward.TypeID{Clock: c.now, Rand: rand.NewChaCha8([32]byte{byte(c.number), byte(r.Uint32()), byte(r.Uint32())})},
 		Clock: retry.Clock{Now: c.now},
@@ -122,10 +123,14 @@ func (c *customer) prepare() *wanted {
 func (c *customer) live() {
 	c.w.sleepUntil(between(c.r, 0, stormy-5*time.Minute))
 	wd := c.prepare()
-	if c.twin = c.r.IntN(6) == 0; c.twin { // several sends of one operation may run at the same time
+	if c.twin = c.r.IntN(3) == 0; c.twin { // several sends of one operation may run at the same time
 		also := *wd
 		var ended sync.WaitGroup
-		ended.Go(func() { c.send(c.newClient(c.name+"'"), &also, "twin", 0) })
+		later := between(c.r, 0, 40*time.Second)
+		ended.Go(func() {
+			c.w.sleep(later)
+			c.send(c.newClient(c.name+"'"), &also, "twin", 0)
+		})
 		defer ended.Wait()
 	}
 	for round := range 7 {
@@ -145,7 +150,7 @@ func (c *customer) live() {
 			c.w.sleep(between(c.r, time.Second, 3*time.Minute))
 			c.restart(wd)
 		case onceward.NotExecuted:
-			if !c.trusts(wd) || len(c.wants) == keysPerIntent || c.r.IntN(3) == 0 {
+			if !c.trusts(wd) || len(c.wants) == keysPerIntent || c.r.IntN(8) == 0 {
 				return
 			}
 			c.w.saw("client: sends under a new key")
@@ -167,9 +172,11 @@ func (c *customer) live() {
 	}
 }
 
-// trusts says whether "not executed" is to be relied on. What the record said is; what the answers to the client's own sends said is
-// too, unless the network made copies of them.
-func (c *customer) trusts(wd *wanted) bool { return wd.sure || !c.w.network.copied(wd.name) }
+// trusts says whether "not executed" makes a new key safe. What the record said does. What the answers to the client's own sends said does only if there is
+// no other: no twin is going to send the operation again, and the network has made no copies.
+func (c *customer) trusts(wd *wanted) bool {
+	return wd.sure || !c.twin && !c.w.network.copied(wd.name)
+}
 
 // restart forgets all but the saved operation, unless somebody else is sending it: then this process lives on.
 func (c *customer) restart(wd *wanted) {
@@ -258,7 +265,7 @@ func effectIn(body []byte) int {
 
 // cancel asks a server to see to it that the operation will not run.
 func (c *customer) cancel(wd *wanted) {
-	p := c.w.slots[c.r.IntN(len(c.w.slots))]
+	p := c.w.fleet.in(c.r.IntN(servers))
 	ctx, cancel := context.WithTimeout(context.Background(), 20*beat)
 	defer cancel()
 	called := c.w.tick()
@@ -289,6 +296,9 @@ func (c *customer) probe(what string, allowed ...error) {
 		fine := c.mistaken && errors.Is(err, onceward.ErrKeyReused)
 		for _, a := range allowed {
 			fine = fine || errors.Is(err, a)
+		}
+		if errors.Is(err, onceward.ErrOutcomeUnknown) && c.w.oracle.policy(wd.name) == store.Rerun {
+			fine = false // what is to run again is never unknown for long
 		}
 		if !fine {
 			c.w.complain(c.number, "%s: in calm weather the operation %q still ends unknown: %v", what, wd.name, err)

@@ -8,7 +8,7 @@
 //	dice_test.go      what decides: the seed, who asks, and how often it has asked
 //	wire_test.go      connections; network_test.go loses, delays, cuts and copies what they carry
 //	link_test.go      a server's connection to the store; oracle_test.go watches the store's side of it
-//	process_test.go   servers that crash, stall, close and start again; handler_test.go is what they serve
+//	process_test.go   servers that crash, stall and close; fleet_test.go starts them again; handler_test.go is what they serve
 //	ledger_test.go    the effects, which it does not deduplicate
 //	client_test.go    clients; operator_test.go settles what is unknown, by looking into the ledger
 //	world_test.go     puts a run together from its seed

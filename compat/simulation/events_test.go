@@ -48,7 +48,7 @@ func (q *events) after(beats int, label string, do func()) {
 
 // at lets do happen on the first beat after t, but not in the past.
 func (q *events) at(t time.Duration, label string, do func()) {
-	due := q.start.Add((max(t, q.now())/beat + 1) * beat)
+	due := q.start.Add(max(t, q.now()).Truncate(beat) + beat)
 	q.mu.Lock()
 	q.count++
 	heap.Push(&q.queue, event{due, q.roll(label).Uint64(), label, q.count, do})

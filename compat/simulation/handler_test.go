@@ -105,7 +105,7 @@ func (h *work) act(ctx context.Context, w http.ResponseWriter) {
 	if h.route == "child" {
 		key, err := onceward.Child(ctx, "pay")
 		h.w.must(err)
-		child = key.Text()
+		child = fmt.Sprint(key.Text(), " ", h.other) // a downstream compares requests too
 	}
 	if h.ending == "goes on after its reply" {
 		h.w.ledger.flies(h.run, 1)

@@ -86,7 +86,7 @@ func (l *ledger) mayAct(w *world, operation string) bool {
 			return true
 		}
 	}
-	for _, p := range w.everybody() {
+	for _, p := range w.fleet.all() {
 		if p.link.mayOwn(operation) && !p.isDead() {
 			return true
 		}

@@ -66,7 +66,7 @@ func ask[A any](ctx context.Context, l *link, op, about string, carryOut func() 
 	}
 	back := make(chan answered[A], 1)
 	reply := func(a answered[A]) {
-		p.awakens(there2(r), label+" answer", func() { back <- a })
+		p.awakens(wayBack(r), label+" answer", func() { back <- a })
 	}
 	switch mishap {
 	case "hangs":
@@ -96,7 +96,7 @@ func ask[A any](ctx context.Context, l *link, op, about string, carryOut func() 
 	}
 }
 
-func there2(r *rand.Rand) int {
+func wayBack(r *rand.Rand) int {
 	if r.IntN(10) == 0 {
 		return 1 + r.IntN(4)
 	}

@@ -33,7 +33,7 @@ func (n *network) dialer(client string) func(context.Context, string, string) (n
 		n.dials[client]++
 		n.mu.Unlock()
 		r := n.w.roll("dial " + label)
-		slot := r.IntN(len(n.w.slots))
+		slot := r.IntN(servers)
 		made := make(chan *conn, 1)
 		n.w.after(1, "dial "+label, func() { made <- n.connect(label, slot, n.w.unlucky(r, 0.03)) })
 		select {
@@ -51,8 +51,8 @@ func (n *network) dialer(client string) func(context.Context, string, string) (n
 
 // connect opens a connection to the server in slot, or returns nil if there is none.
 func (n *network) connect(label string, slot int, refuse bool) *conn {
-	p := n.w.slots[slot]
-	if refuse || p == nil || p.stopped() {
+	p := n.w.fleet.in(slot)
+	if refuse || p.stopped() {
 		return nil
 	}
 	client, server := newConn(n, label, p)
@@ -154,7 +154,7 @@ func (n *network) deliver(c *conn, label string) {
 	}
 	to.arrives(s.data, nil)
 	if c.owner != nil {
-		to.answered()
+		to.answered(s.data)
 	}
 	n.copy(c, s, label)
 	if s.fate != "" {
@@ -169,12 +169,14 @@ func (c *conn) reset() {
 }
 
 // answered notes that the client's end has been answered: what it asks next is another request.
-func (c *conn) answered() {
+func (c *conn) answered(reply []byte) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	asked := c.asked
 	c.asked = nil
+	c.mu.Unlock()
 	if c.sink {
 		c.network.w.saw("network: copy answered")
+		c.network.w.overheard(c.label, asked, reply, c.began)
 	}
 }
 
@@ -197,7 +199,7 @@ func (n *network) copy(c *conn, s segment, label string) {
 			at = n.w.copiesFrom + between(r, 0, copiesTake)
 			n.w.saw("network: copy held for longer than the window")
 		}
-		slot, leave := r.IntN(len(n.w.slots)), 1+r.IntN(60)
+		slot, leave := r.IntN(servers), 1+r.IntN(60)
 		again := fmt.Sprint(label, " ", slot, leave)
 		n.w.at(at, again, func() { n.again(again, slot, leave, s.asked) })
 	}
@@ -211,7 +213,7 @@ func (n *network) again(label string, slot, leave int, request []byte) {
 	}
 	n.w.saw("network: copy delivered")
 	n.w.note(operationIn(request), "the network delivers a copy to server %d", slot)
-	c.sink = true
+	c.sink, c.began = true, n.w.tick()
 	_, _ = c.Write(request)
 	n.w.after(leave, "leave "+label, func() { c.Close() })
 }

@@ -20,7 +20,7 @@ type operator struct {
 // works looks from time to time until the storm is over.
 func (o *operator) works() {
 	for o.w.now() < stormy {
-		o.w.sleep(between(o.r, time.Minute, 4*time.Minute))
+		o.w.sleep(between(o.r, 10*time.Second, 90*time.Second))
 		o.look(false)
 	}
 }
@@ -37,7 +37,7 @@ func (o *operator) settlesAll() {
 
 // look goes through the unknown operations, and through claims that nobody started. It returns how many it found.
 func (o *operator) look(all bool) (found int) {
-	p := o.w.slots[o.r.IntN(len(o.w.slots))]
+	p := o.w.fleet.in(o.r.IntN(servers))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	page, err := p.guard.Unknowns(ctx, onceward.UnknownsRequest{})
@@ -45,7 +45,7 @@ func (o *operator) look(all bool) (found int) {
 		return 1
 	}
 	for _, r := range page.Records {
-		if all || o.r.IntN(2) == 0 {
+		if all || o.r.IntN(3) > 0 {
 			o.settle(ctx, p, r, all)
 		}
 	}
@@ -76,7 +76,7 @@ func (o *operator) settle(ctx context.Context, p *process, r store.Record, all b
 			res.Reply = &onceward.Reply{Status: http.StatusCreated, Header: []onceward.Field{{Name: "Content-Type", Value: "application/json"}}, Body: []byte(body)}
 			out = output{end: endAnswered, reply: "201 " + body, effect: effects[0]}
 		}
-	case mayAct && !all && o.r.IntN(2) == 0:
+	case mayAct && !all && o.r.IntN(4) == 0:
 		return
 	case mayAct:
 		o.w.saw("operator: decides although the owner may still act")

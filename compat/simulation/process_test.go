@@ -38,15 +38,14 @@ var errDead = errors.New("this process is dead")
 // The routes of a server. Each has a guard of its own over the same records.
 var routes = []string{"mark", "start", "rerun", "child"}
 
-// boot starts a server in a slot.
-func (w *world) boot(slot int) *process {
-	w.lives[slot]++
-	p := &process{w: w, slot: slot, name: fmt.Sprintf("s%d.%d", slot, w.lives[slot]), dead: make(chan struct{}), in: newListener()}
+// boot starts a life of the server in a slot.
+func (w *world) boot(slot, life int) *process {
+	p := &process{w: w, slot: slot, name: fmt.Sprintf("s%d.%d", slot, life), dead: make(chan struct{}), in: newListener()}
 	p.link = &link{p: p, calls: map[string]int{}, claims: map[string]int{}}
 	r := w.roll("boot " + p.name)
 	base, err := onceward.New(p.link, onceward.Config{
-		Window: w.windowNow(), Skew: skew, Lease: 30 * time.Second, StoreTimeout: 8 * beat, SaveLimit: 20*beat + offBeat, Wait: 6*beat + offBeat, HandlerLimit: time.Minute + offBeat,
-		MaxReply: 2048, MaintainEvery: 11 * time.Minute, Rand: rand.NewChaCha8([32]byte{byte(slot), byte(w.lives[slot]), byte(r.Uint32()), byte(r.Uint32())}),
+		Window: w.windowNow(), Skew: skew, Lease: 15 * time.Second, StoreTimeout: 8 * beat, SaveLimit: 20*beat + offBeat, Wait: 6*beat + offBeat, HandlerLimit: time.Minute + offBeat,
+		MaxReply: 2048, MaintainEvery: 11 * time.Minute, Rand: rand.NewChaCha8([32]byte{byte(slot), byte(life), byte(r.Uint32()), byte(r.Uint32())}),
 	})
 	w.must(err)
 	p.guard = base
@@ -58,7 +57,7 @@ func (w *world) boot(slot int) *process {
 	for _, route := range routes {
 		guard, err := base.With(func(c *onceward.Config) {
 			c.ExplicitStart = route == "start"
-			if route == "rerun" || route == "child" || route == "mark" && w.configured(slot) {
+			if route == "rerun" || route == "child" || route == "mark" && w.configured(slot, life) {
 				c.OnLapse = onceward.Rerun
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +51,7 @@ func budget(t *testing.T) (shards int, each time.Duration) {
 				t.Fatal(err)
 			}
 		}
-		return 2, long
+		return runtime.GOMAXPROCS(0), long
 	case os.Getenv("CI") != "":
 		return 8, 14 * time.Second // a minute on two processors
 	}
@@ -103,7 +104,7 @@ func (c *tally) covers(t *testing.T) {
 
 // TestSameSeedSameHistory shows how far a seed determines a run: see docs/simulation.md for what it does not.
 func TestSameSeedSameHistory(t *testing.T) {
-	const seeds, most = 40, 4
+	const seeds, most = 20, 3
 	differ := 0
 	for seed := range uint64(seeds) {
 		one, two := simulate(t, seed, brokenness{}).story(), simulate(t, seed, brokenness{}).story()

@@ -29,7 +29,8 @@ type conn struct {
 	last   time.Duration // when the last of them arrives
 	silent bool          // nothing of what this end writes arrives any more
 	asked  []byte        // what this end has written since the other end's last answer
-	sink   bool          // nobody reads here
+	sink   bool          // the network's own end of a copy: nobody reads here
+	began  int64         // of a sink
 }
 
 // segment is what was written at once; one without data is the end of the stream.

@@ -46,9 +46,7 @@ type world struct {
 	oracle    *oracle
 	ledger    *ledger
 	store     store.Store
-	slots     [2]*process
-	lives     [2]int
-	everyone  []*process
+	fleet     fleet
 	customers []*customer
 	operator  *operator
 	clients   []*oncehttp.Client
@@ -84,8 +82,8 @@ func newWorld(seed uint64, broken brokenness) *world {
 func simulate(t *testing.T, seed uint64, broken brokenness) (w *world) {
 	synctest.Test(t, func(t *testing.T) {
 		w = newWorld(seed, broken)
-		for slot := range w.slots {
-			w.slots[slot] = w.startsAgain(slot)
+		for slot := range servers {
+			w.boots(slot)
 		}
 		w.disasters()
 		done := make(chan struct{})
@@ -127,45 +125,9 @@ func (w *world) together(part func(*customer), others ...func()) {
 	all.Wait()
 }
 
-// disasters are what happens to the servers.
-func (w *world) disasters() {
-	r := w.roll("disasters")
-	for slot := range w.slots {
-		for n := range r.IntN(5) {
-			at, kind, length, silently := between(r, time.Minute, stormy-2*time.Minute), r.IntN(4), between(r, 5*time.Second, 2*time.Minute), r.IntN(3) == 0
-			label := fmt.Sprint("disaster ", slot, n)
-			w.at(at, label, func() {
-				p := w.slots[slot]
-				switch {
-				case p.stopped():
-					return
-				case kind < 2:
-					p.stall(length)
-					return
-				case kind == 2:
-					w.saw("server: crashes")
-					p.die(silently)
-				default:
-					p.close()
-					length += 21 * time.Second
-				}
-				w.at(w.now()+length, label+" over", func() { w.slots[slot] = w.startsAgain(slot) })
-			})
-		}
-		w.at(reloading+time.Duration(slot)*time.Minute, fmt.Sprint("reload ", slot), func() { w.slots[slot].close() })
-		w.at(reloading+time.Duration(slot)*time.Minute+25*time.Second, fmt.Sprint("reloaded ", slot), func() { w.slots[slot] = w.startsAgain(slot) })
-	}
-}
-
-func (w *world) startsAgain(slot int) *process {
-	p := w.boot(slot)
-	w.everyone = append(w.everyone, p)
-	return p
-}
-
 // ends takes everything down, so that no goroutine is left.
 func (w *world) ends() {
-	for _, p := range w.everyone {
+	for _, p := range w.fleet.all() {
 		p.die(true)
 	}
 	close(w.shut)
@@ -180,22 +142,6 @@ func (w *world) keep(c *oncehttp.Client) {
 	w.history.mu.Lock()
 	defer w.history.mu.Unlock()
 	w.clients = append(w.clients, c)
-}
-
-// everybody is every life of every server so far.
-func (w *world) everybody() []*process { return w.everyone }
-
-// windowNow is what a server that starts now is configured with.
-func (w *world) windowNow() time.Duration {
-	if w.now() >= reloading {
-		return w.longWindow
-	}
-	return w.window
-}
-
-// configured says whether a server that starts now in slot runs lapsed operations of the route "mark" again.
-func (w *world) configured(slot int) bool {
-	return w.roll(fmt.Sprint("policy ", slot, w.lives[slot])).IntN(4) == 0
 }
 
 func (w *world) stormy() bool { return w.now() < stormy }
