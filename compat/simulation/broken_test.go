@@ -2,9 +2,6 @@ package simulation
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -23,8 +20,9 @@ type brokenness struct {
 	store   func(*storetest.Rules)
 	advance func(context.Context, *link, store.AdvanceRequest) (a store.Answer, err error, done bool)
 	server  func(*world, onceward.Executor, *oncehttp.Config) onceward.Executor
-	scope   oncehttp.ScopeFunc
 	client  func(*customer, *oncehttp.ClientConfig)
+
+	onePrincipal bool
 }
 
 // within is how many seeds may pass before a broken system has to be found out.
@@ -88,12 +86,13 @@ var brokennesses = []brokenness{
 	{name: "a lock that expires, and is deleted on failure", server: func(w *world, exec onceward.Executor, _ *oncehttp.Config) onceward.Executor {
 		return expiringLock{exec, w}
 	}},
+	{name: "a run that is doubted has child keys of its own", server: func(_ *world, exec onceward.Executor, _ *oncehttp.Config) onceward.Executor {
+		return childPerRun{exec}
+	}},
 	{name: "the reply leaves before it is saved", advance: saveLater},
 	{name: "the save ends with the client's context, and frees the key", advance: saveWithClient},
 	{name: "an owner answers its own reply", advance: ownReply},
-	{name: "keys are shared by all principals", scope: func(*http.Request) (onceward.Scope, error) {
-		return onceward.Scope{Service: service, Principal: "everybody"}, nil
-	}},
+	{name: "keys are shared by all principals", onePrincipal: true},
 	{name: "a client mints a key for every attempt", client: func(c *customer, cfg *oncehttp.ClientConfig) {
 		cfg.Transport = keyPerAttempt{c, cfg.Transport}
 	}},
@@ -123,8 +122,7 @@ func TestBrokenSystemsAreFound(t *testing.T) {
 			began := time.Now()
 			for seed := range uint64(within) {
 				if fault := simulate(t, seed, broken).verdict(); fault != "" {
-					first, _, _ := strings.Cut(fault, "\n")
-					t.Logf("found by seed %d: %s", seed, first)
+					t.Logf("| %s | %d |\n%s", broken.name, seed, fault)
 					return
 				}
 				if time.Since(began) > patience {
@@ -151,115 +149,3 @@ func TestDocumentNamesBrokenSystems(t *testing.T) {
 
 // patience keeps a test that fails from taking too long.
 const patience = 14 * time.Second
-
-// saveLater tells the guard that the reply is saved, and saves it behind its back, once.
-func saveLater(_ context.Context, l *link, q store.AdvanceRequest) (store.Answer, error, bool) {
-	if q.Op != store.OpComplete {
-		return store.Answer{}, nil, false
-	}
-	about := name(q.Principal, q.Key)
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 8*beat)
-		defer cancel()
-		_, _ = ask(ctx, l, "complete", about, func() (store.Answer, error) { return l.advance(about, q) })
-	}()
-	return store.Answer{Verdict: store.Applied}, nil, true
-}
-
-// saveWithClient gives the save the client's context, and takes a save that failed for a run that failed.
-func saveWithClient(ctx context.Context, l *link, q store.AdvanceRequest) (store.Answer, error, bool) {
-	client, ok := ctx.Value(askedKey{}).(context.Context)
-	if q.Op != store.OpComplete || !ok || client.Err() == nil {
-		return store.Answer{}, nil, false
-	}
-	q.Op, q.Reply, q.End = store.OpRelease, nil, 0
-	about := name(q.Principal, q.Key)
-	a, err := ask(ctx, l, "release", about, func() (store.Answer, error) { return l.advance(about, q) })
-	return a, err, true
-}
-
-// ownReply takes a record that is another's now for one that is saved.
-func ownReply(ctx context.Context, l *link, q store.AdvanceRequest) (store.Answer, error, bool) {
-	if q.Op != store.OpComplete {
-		return store.Answer{}, nil, false
-	}
-	about := name(q.Principal, q.Key)
-	a, err := ask(ctx, l, "complete", about, func() (store.Answer, error) { return l.advance(about, q) })
-	if err == nil && a.Verdict == store.Lost {
-		a.Verdict = store.Applied
-	}
-	return a, err, true
-}
-
-type hangUpFrees struct{ onceward.Executor }
-
-func (e hangUpFrees) Do(ctx context.Context, call onceward.Call, fn func(context.Context, onceward.Attempt) onceward.Outcome) (onceward.Result, error) {
-	return e.Executor.Do(ctx, call, func(own context.Context, a onceward.Attempt) onceward.Outcome {
-		out := fn(own, a)
-		if ctx.Err() != nil {
-			out.Ending = onceward.EndFree
-		}
-		return out
-	})
-}
-
-// expiringLock is what most people write first: SETNX with an expiry, DEL when the handler fails, SET when it does not.
-type expiringLock struct {
-	onceward.Executor
-	w *world
-}
-
-type lock struct {
-	until time.Time
-	reply *onceward.Reply
-}
-
-func (e expiringLock) Do(ctx context.Context, call onceward.Call, fn func(context.Context, onceward.Attempt) onceward.Outcome) (onceward.Result, error) {
-	k, locks := name(call.Scope.Principal, call.Key.Text()), &e.w.locks
-	if held, ok := locks.Load(k); ok {
-		switch l := held.(lock); {
-		case l.reply != nil:
-			return onceward.Result{Reply: *l.reply, Standing: onceward.Saved, Replayed: true}, nil
-		case time.Now().Before(l.until):
-			return onceward.Result{}, &onceward.Error{Op: "lock", Err: onceward.ErrInProgress, RetryAfter: time.Second}
-		}
-	}
-	locks.Store(k, lock{until: time.Now().Add(30 * time.Second)})
-	run := onceward.NewRun(call, nil)
-	out := fn(run.Context(context.WithoutCancel(ctx)), onceward.Attempt{N: 1, MaxReply: 1 << 20})
-	if out.Reply.Status >= 500 || out.Ending == onceward.EndFree {
-		locks.Delete(k)
-		return onceward.Result{Reply: out.Reply, Standing: onceward.Freed}, nil
-	}
-	locks.Store(k, lock{reply: &out.Reply})
-	return onceward.Result{Reply: out.Reply, Standing: onceward.Saved}, nil
-}
-
-type keyPerAttempt struct {
-	c    *customer
-	next http.RoundTripper
-}
-
-func (k keyPerAttempt) RoundTrip(req *http.Request) (*http.Response, error) {
-	key, err := onceward.TypeID{Clock: k.c.now}.Mint()
-	if err != nil {
-		return nil, err
-	}
-	k.c.w.register(name(k.c.principal, key.Text()), k.c.number, 0)
-	req = req.Clone(req.Context())
-	req.Header.Set("Idempotency-Key", key.Text())
-	return k.next.RoundTrip(req)
-}
-
-type brokenIsUnsent struct{ next http.RoundTripper }
-
-// RoundTrip also hides what the transport would tell of its connections.
-func (b brokenIsUnsent) RoundTrip(req *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	context.AfterFunc(req.Context(), cancel)
-	resp, err := b.next.RoundTrip(req.WithContext(ctx))
-	if err != nil && !errors.Is(err, context.Canceled) {
-		err = &net.OpError{Op: "dial", Net: "memory", Err: fmt.Errorf("broken: %w", err)}
-	}
-	return resp, err
-}

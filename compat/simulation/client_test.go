@@ -28,6 +28,7 @@ type customer struct {
 	stamped   bool
 	r         *rand.Rand
 	ahead     time.Duration // of the true time
+	leap      jump          // of its clock: somebody sets it, or the machine has slept
 	http      *oncehttp.Client
 	order     int // of its principal's customers: two principals may have the same keys
 	twin      bool
@@ -55,11 +56,20 @@ func newCustomer(w *world, number int) *customer {
 			c.order++
 		}
 	}
+	if c.r.IntN(4) == 0 {
+		c.leap = jump{between(c.r, time.Second, stormy), between(c.r, -3*time.Minute, 15*time.Minute)}
+	}
 	c.http = c.newClient(c.name)
 	return c
 }
 
-func (c *customer) now() time.Time { return time.Now().Add(c.ahead) }
+func (c *customer) now() time.Time {
+	t := time.Now().Add(c.ahead)
+	if c.w.now() >= c.leap.at {
+		t = t.Add(c.leap.by)
+	}
+	return t
+}
 
 func (c *customer) newClient(label string) *oncehttp.Client {
 	r := c.w.roll("client " + label)
@@ -115,7 +125,7 @@ func (c *customer) prepare() *wanted {
 	c.w.must(err)
 	wd := &wanted{op: op, name: name(c.principal, op.Key().Text()), key: len(c.wants)}
 	c.wants = append(c.wants, wd)
-	c.w.register(wd.name, c.number, wd.key)
+	c.w.register(wd.name, c.number, wd.key, c.route)
 	return wd
 }
 
@@ -270,7 +280,7 @@ func (c *customer) cancel(wd *wanted) {
 	defer cancel()
 	called := c.w.tick()
 	record, err := p.guard.Cancel(ctx, onceward.Cancellation{
-		Scope: onceward.Scope{Service: service, Principal: c.principal}, Key: wd.op.Key(), Actor: c.name, Reason: "has changed its mind",
+		Scope: p.scope(c.principal), Key: wd.op.Key(), Actor: c.name, Reason: "has changed its mind",
 	})
 	if err != nil {
 		return

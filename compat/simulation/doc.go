@@ -10,8 +10,10 @@
 //	link_test.go      a server's connection to the store; oracle_test.go watches the store's side of it
 //	process_test.go   servers that crash, stall and close; fleet_test.go starts them again; handler_test.go is what they serve
 //	ledger_test.go    the effects, which it does not deduplicate
-//	client_test.go    clients; operator_test.go settles what is unknown, by looking into the ledger
+//	client_test.go    clients; overheard_test.go listens to what copies are answered
+//	operator_test.go  settles what is unknown, by looking into the ledger
 //	world_test.go     puts a run together from its seed
 //	model_test.go     what a history must be like; rejected_test.go the histories that must not pass
-//	broken_test.go    guards and stores that are wrong, which have to be found
+//	report_test.go    what is printed of a run that fails; everything_test.go what has to be seen
+//	broken_test.go    systems that are wrong, which have to be found; naive_test.go has those that take more than a line
 package simulation

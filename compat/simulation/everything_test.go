@@ -60,7 +60,13 @@ network: request arrives, reset
 network: request cut
 network: request lost
 network: request reset
+no licence: doubted, with child keys
 operator: attests
+operator: decides although the owner may still act
+overheard: answered
+overheard: executed, the reply is gone
+overheard: found as not executed
+overheard: unknown, says the record
 server: closes
 server: crashes
 server: stalls
@@ -99,7 +105,7 @@ decision: cancel from the future
 decision: happened in flight
 decision: happened replay
 error: retry: the reply broke off
-operator: decides although the owner may still act
+overheard: not executed, says the record
 step: complete lost
 store: the clock has jumped
 verdict: dead

@@ -49,10 +49,7 @@ func (w *world) boot(slot, life int) *process {
 	})
 	w.must(err)
 	p.guard = base
-	who := oncehttp.ScopeFunc(scope)
-	if w.broken.scope != nil {
-		who = w.broken.scope
-	}
+	who := func(r *http.Request) (onceward.Scope, error) { return p.scope(r.Header.Get("Principal")), nil }
 	mux := http.NewServeMux()
 	for _, route := range routes {
 		guard, err := base.With(func(c *onceward.Config) {
@@ -69,7 +66,7 @@ func (w *world) boot(slot, life int) *process {
 		}
 		once, err := oncehttp.Middleware(exec, who, cfg)
 		w.must(err)
-		mux.Handle("POST /"+route, asked(once(p.handler(route))))
+		mux.Handle("POST /"+route, keepContext(once(p.handler(route))))
 	}
 	p.http = &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = p.http.Serve(p.in) }()
@@ -77,16 +74,19 @@ func (w *world) boot(slot, life int) *process {
 	return p
 }
 
-func scope(r *http.Request) (onceward.Scope, error) {
-	return onceward.Scope{Service: service, Principal: r.Header.Get("Principal")}, nil
+func (p *process) scope(principal string) onceward.Scope {
+	if p.w.broken.onePrincipal {
+		principal = "everybody"
+	}
+	return onceward.Scope{Service: service, Principal: principal}
 }
 
-type askedKey struct{}
+type contextKey struct{}
 
-// asked keeps the client's own context where broken guards can find it.
-func asked(next http.Handler) http.Handler {
+// keepContext keeps the client's own context where broken guards can find it.
+func keepContext(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, r.Context())))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, r.Context())))
 	})
 }
 

@@ -32,7 +32,7 @@ func (w *world) verdict() string {
 func (w *world) timeline(intent int) string {
 	mine := func(about string) bool {
 		of, known := w.intents[about]
-		return known && of[0] == intent
+		return known && of.intent == intent
 	}
 	first, last := len(w.notes), -1
 	for i, n := range w.notes {
@@ -43,7 +43,7 @@ func (w *world) timeline(intent int) string {
 	var text strings.Builder
 	for i, n := range w.notes {
 		if mine(n.about) {
-			fmt.Fprintf(&text, "%14v  %s, key %d: %s\n", n.at, n.about, w.intents[n.about][1], n.text)
+			fmt.Fprintf(&text, "%14v  %s, key %d: %s\n", n.at, n.about, w.intents[n.about].key, n.text)
 		} else if n.about == "" && (strings.Contains(n.text, "starts") || first <= i && i <= last) {
 			fmt.Fprintf(&text, "%14v  %s\n", n.at, n.text)
 		}

@@ -180,6 +180,9 @@ func (c *storeClock) draw(r *rand.Rand) {
 	for range r.IntN(3) {
 		c.jumps = append(c.jumps, jump{between(r, 0, stormy), between(r, -3*time.Minute, 3*time.Minute)})
 	}
+	if r.IntN(12) == 0 { // never far back: a store's time stands still then, and with it the leases of the dead
+		c.jumps = append(c.jumps, jump{between(r, 0, stormy), between(r, 10*time.Minute, 3*time.Hour)})
+	}
 }
 
 func (w *world) storeNow() time.Time {
