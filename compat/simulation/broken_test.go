@@ -90,6 +90,7 @@ var brokennesses = []brokenness{
 		return childPerRun{exec}
 	}},
 	{name: "the reply leaves before it is saved", advance: saveLater},
+	{name: "a save that has failed is given up", advance: saveOnce},
 	{name: "the save ends with the client's context, and frees the key", advance: saveWithClient},
 	{name: "an owner answers its own reply", advance: ownReply},
 	{name: "keys are shared by all principals", onePrincipal: true},

@@ -310,6 +310,12 @@ func (c *customer) probe(what string, allowed ...error) {
 		if errors.Is(err, onceward.ErrOutcomeUnknown) && c.w.oracle.policy(wd.name) == store.Rerun {
 			fine = false // what is to run again is never unknown for long
 		}
+		if errors.Is(err, onceward.ErrOutcomeUnknown) && c.w.ledger.hasReply(wd.name) {
+			fine = false // a server that lives goes on saving
+		}
+		if errors.Is(err, onceward.ErrOutcomeUnknown) && c.w.neverRan(wd.name) {
+			fine = false // and on taking back claims whose answers it did not get
+		}
 		if !fine {
 			c.w.complain(c.number, "%s: in calm weather the operation %q still ends unknown: %v", what, wd.name, err)
 		}

@@ -69,6 +69,7 @@ func (h *work) serve(ctx context.Context, w http.ResponseWriter) {
 	}
 	switch {
 	case h.ending == "rejects":
+		h.w.ledger.replies(h.run)
 		answer(w, http.StatusUnprocessableEntity, 0)
 		return
 	case h.ending == "asks to come later":
@@ -126,9 +127,17 @@ func (h *work) act(ctx context.Context, w http.ResponseWriter) {
 		answer(w, http.StatusServiceUnavailable, 0)
 	case h.ending == "panics after":
 		panic(http.ErrAbortHandler)
-	case h.ending == "answers 500":
+	default:
+		h.w.ledger.replies(h.run)
+		h.succeed(w, number)
+	}
+}
+
+func (h *work) succeed(w http.ResponseWriter, number int) {
+	switch h.ending {
+	case "answers 500":
 		answer(w, http.StatusInternalServerError, number)
-	case h.ending == "answers at length":
+	case "answers at length":
 		w.WriteHeader(http.StatusCreated)
 		_, _ = fmt.Fprintf(w, `{"effect":%d,"more":"%s"}`, number, strings.Repeat("x", 3000))
 	default:

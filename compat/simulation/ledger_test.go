@@ -25,6 +25,7 @@ type run struct {
 	number    int // of the operation's runs, from 1
 	process   *process
 	over      bool // the handler has ended
+	replied   bool // with a reply that is to be saved
 	flying    int  // effects that are under way, or may still be sent
 }
 
@@ -42,6 +43,12 @@ func (l *ledger) ends(r *run) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r.over = true
+}
+
+func (l *ledger) replies(r *run) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.replied = true
 }
 
 func (l *ledger) flies(r *run, n int) {
@@ -63,6 +70,41 @@ func (l *ledger) enter(r *run, child string) (number int, fresh bool) {
 		l.children[child] = number
 	}
 	return number, true
+}
+
+// hasReply says whether a server that lives has the operation's reply.
+func (l *ledger) hasReply(operation string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.runs[operation] {
+		if r.replied && !r.process.isDead() {
+			return true
+		}
+	}
+	return false
+}
+
+// neverRan says whether nothing of the operation has run, and every server that has claimed it lives: then its claims have been taken back.
+func (w *world) neverRan(operation string) bool {
+	w.ledger.mu.Lock()
+	ran := len(w.ledger.runs[operation]) > 0
+	w.ledger.mu.Unlock()
+	if ran {
+		return false
+	}
+	for _, p := range w.fleet.all() {
+		if p.isDead() && p.link.hasClaimed(operation) {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *link) hasClaimed(operation string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, has := l.claims[operation]
+	return has
 }
 
 // of returns the numbers of an operation's effects.

@@ -49,8 +49,14 @@ func ask[A any](ctx context.Context, l *link, op, about string, carryOut func() 
 	label := fmt.Sprint(what, " ", l.calls[what])
 	stopped := l.stopped
 	l.mu.Unlock()
-	if stopped || p.sleepWhileStalled(ctx) != nil {
+	if stopped {
 		return none, store.ErrClosed
+	}
+	switch err := p.sleepWhileStalled(ctx); {
+	case errors.Is(err, errDead):
+		return none, store.ErrClosed
+	case err != nil:
+		return none, err
 	}
 	r := w.roll(label)
 	mishap, there := "", 1

@@ -28,6 +28,23 @@ func saveLater(_ context.Context, l *link, q store.AdvanceRequest) (store.Answer
 	return store.Answer{Verdict: store.Applied}, nil, true
 }
 
+// saveOnce asks the store once. Later it tells the guard that there is no store any more, so that nothing is settled behind the caller's back either.
+func saveOnce(ctx context.Context, l *link, q store.AdvanceRequest) (store.Answer, error, bool) {
+	if q.Op != store.OpComplete {
+		return store.Answer{}, nil, false
+	}
+	about, again := name(q.Principal, q.Key), fmt.Sprintf("given up %x", q.Token)
+	l.mu.Lock()
+	over := l.calls[again] > 0
+	l.calls[again]++
+	l.mu.Unlock()
+	if over {
+		return store.Answer{}, store.ErrClosed, true
+	}
+	a, err := ask(ctx, l, "complete", about, func() (store.Answer, error) { return l.advance(about, q) })
+	return a, err, true
+}
+
 // saveWithClient gives the save the client's context, and takes a save that failed for a run that failed.
 func saveWithClient(ctx context.Context, l *link, q store.AdvanceRequest) (store.Answer, error, bool) {
 	client, ok := ctx.Value(contextKey{}).(context.Context)

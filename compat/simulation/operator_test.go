@@ -66,6 +66,9 @@ func (o *operator) settle(ctx context.Context, p *process, r store.Record, all b
 	}
 	res := onceward.Resolution{Record: r, Actor: "olga", Reason: "has looked into the ledger"}
 	out := output{end: endRecordNotExecuted}
+	if !all && (o.w.ledger.hasReply(about) || o.w.neverRan(about)) {
+		return // a server is still trying to save it, or to take its claim back
+	}
 	effects, mayAct := o.w.ledger.of(about), o.w.ledger.mayAct(o.w, about)
 	switch {
 	case len(effects) > 0:

@@ -71,7 +71,9 @@ func (o *oracle) advanced(p *process, about string, q store.AdvanceRequest, a st
 		return
 	}
 	o.w.saw("step: " + q.Op.String() + " " + a.Verdict.String())
-	o.w.note(about, "store: %v of %s by %x: %v", q.Op, p.name, q.Token[:3], a.Verdict)
+	if q.Op != store.OpExtend || a.Verdict != store.Applied { // a heart that beats is no news
+		o.w.note(about, "store: %v of %s by %x: %v", q.Op, p.name, q.Token[:3], a.Verdict)
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.done(about, a)

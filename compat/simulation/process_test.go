@@ -126,7 +126,7 @@ func (p *process) stall(d time.Duration) {
 		return
 	}
 	p.mu.Lock()
-	p.stalled = p.w.now() + d
+	p.stalled = max(p.stalled, p.w.now()+d.Truncate(beat))
 	p.mu.Unlock()
 	p.w.saw("server: stalls")
 	p.w.note("", "%s stalls for %v", p.name, d)

@@ -51,13 +51,14 @@ func (w *world) timeline(intent int) string {
 	return text.String()
 }
 
-// picture writes porcupine's picture of the history and returns where: into $ONCEWARD_ARTIFACTS, or else into dir.
-func (w *world) picture(dir, name string) string {
-	if own := os.Getenv("ONCEWARD_ARTIFACTS"); own != "" {
-		dir = own
+// picture writes porcupine's picture of the history and returns where: $ONCEWARD_ARTIFACTS or else the system's temporary folder, which outlives the test.
+func (w *world) picture() string {
+	dir := os.Getenv("ONCEWARD_ARTIFACTS")
+	if dir == "" {
+		dir = os.TempDir()
 	}
 	_, info := porcupine.CheckOperationsVerbose(promise, w.operations, checking)
-	path := filepath.Join(dir, name+".html")
+	path := filepath.Join(dir, fmt.Sprintf("onceward-simulation-%d.html", uint64(w.dice)))
 	if err := porcupine.VisualizePath(promise, info, path); err != nil {
 		return err.Error()
 	}

@@ -15,14 +15,18 @@ import (
 )
 
 // TestSeeds runs seeds until its time is over: some seconds, a minute where CI is set, as long as ONCEWARD_SOAK_TIME says (default one hour) where
-// ONCEWARD_SOAK is. ONCEWARD_SEED=n runs one.
+// ONCEWARD_SOAK is. ONCEWARD_SEED=n runs one and tells all of it.
 func TestSeeds(t *testing.T) {
 	if text := os.Getenv("ONCEWARD_SEED"); text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		holds(t, seed)
+		w := holds(t, seed)
+		for _, c := range w.customers {
+			t.Logf("intent %d\n%s", c.number, w.timeline(c.number))
+		}
+		t.Log("picture in", w.picture())
 		return
 	}
 	shards, each := budget(t)
@@ -62,7 +66,7 @@ func budget(t *testing.T) (shards int, each time.Duration) {
 func holds(t *testing.T, seed uint64) *world {
 	w := simulate(t, seed, brokenness{})
 	if fault := w.verdict(); fault != "" {
-		t.Errorf("run ONCEWARD_SEED=%d to see it again; picture in %s\n%s", seed, w.picture(t.TempDir(), fmt.Sprint("seed-", seed)), fault)
+		t.Errorf("run ONCEWARD_SEED=%d to see it again; picture in %s\n%s", seed, w.picture(), fault)
 	}
 	return w
 }
@@ -104,7 +108,7 @@ func (c *tally) covers(t *testing.T) {
 
 // TestSameSeedSameHistory shows how far a seed determines a run: see docs/simulation.md for what it does not.
 func TestSameSeedSameHistory(t *testing.T) {
-	const seeds, most = 20, 3
+	const seeds, most = 20, 5
 	differ := 0
 	for seed := range uint64(seeds) {
 		one, two := simulate(t, seed, brokenness{}).story(), simulate(t, seed, brokenness{}).story()
