@@ -26,7 +26,6 @@ error: retry: the connection failed, and the request may have arrived
 error: retry: the request was not sent
 error: the key belongs to another request
 error: the key is minted in the future
-error: the operation is still in progress
 fate: executed
 fate: not executed
 fate: unknown
@@ -103,8 +102,8 @@ const seldom = `
 client: not executed, though the network has copies
 decision: cancel from the future
 decision: happened in flight
-decision: happened replay
 error: retry: the reply broke off
+error: the operation is still in progress
 overheard: not executed, says the record
 step: complete lost
 store: the clock has jumped

@@ -72,16 +72,13 @@ func (l *ledger) enter(r *run, child string) (number int, fresh bool) {
 	return number, true
 }
 
-// hasReply says whether a server that lives has the operation's reply.
+// hasReply says whether a server that lives has the operation's reply. With more than one run it may be the reply of an owner that was replaced, of
+// which the record need not know.
 func (l *ledger) hasReply(operation string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, r := range l.runs[operation] {
-		if r.replied && !r.process.isDead() {
-			return true
-		}
-	}
-	return false
+	runs := l.runs[operation]
+	return len(runs) == 1 && runs[0].replied && !runs[0].process.isDead()
 }
 
 // neverRan says whether nothing of the operation has run, and every server that has claimed it lives: then its claims have been taken back.
