@@ -108,7 +108,7 @@ func (c *tally) covers(t *testing.T) {
 
 // TestSameSeedSameHistory shows how far a seed determines a run: see docs/simulation.md for what it does not.
 func TestSameSeedSameHistory(t *testing.T) {
-	const seeds, most = 20, 5
+	const seeds, most = 20, 10
 	differ := 0
 	for seed := range uint64(seeds) {
 		one, two := simulate(t, seed, brokenness{}).story(), simulate(t, seed, brokenness{}).story()
