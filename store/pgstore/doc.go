@@ -1,0 +1,2 @@
+// Package pgstore keeps the deduplication table in PostgreSQL.
+package pgstore
