@@ -10,8 +10,13 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
-test: ## test every module; needs nothing but Go
+test: ## test every module; needs nothing but Go, and says what it leaves out without PostgreSQL
+	@bash scripts/services.sh check
 	CGO_ENABLED=0 go test $(PACKAGES)
+
+.PHONY: services
+services: ## install the servers that the drivers are tested against, if root; else say what to install
+	bash scripts/services.sh
 
 .PHONY: race
 race: ## test every module with the race detector; needs a C compiler

@@ -1,0 +1,189 @@
+package pgtest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/onceward/onceward/store/pgstore/pgtest"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("PGTEST_ORPHAN") != "" {
+		orphan()
+	}
+	os.Exit(pgtest.Main(m))
+}
+
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func query[V any](t *testing.T, url, sql string) (v V) {
+	t.Helper()
+	if err := connect(t, url).QueryRow(t.Context(), sql).Scan(&v); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
+
+func TestDatabasesAreApart(t *testing.T) {
+	s := pgtest.Shared(t)
+	a, b := s.MustDatabase(t), s.MustDatabase(t)
+	if _, err := connect(t, a).Exec(t.Context(), "CREATE TABLE only_in_a (n int)"); err != nil {
+		t.Fatal(err)
+	}
+	if n := query[int](t, b, "SELECT count(*) FROM pg_class WHERE relname = 'only_in_a'"); n != 0 {
+		t.Error("two databases share a table")
+	}
+	if again := pgtest.Shared(t); again != s {
+		t.Error("two shared servers")
+	}
+}
+
+func TestRestartKeepsAndKillKeepsWhatWasCommitted(t *testing.T) {
+	s := pgtest.Own(t, pgtest.Config{Durable: true, Settings: map[string]string{"work_mem": "5MB"}})
+	url := s.MustDatabase(t)
+	for name, want := range map[string]string{"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "work_mem": "5MB"} {
+		if got := query[string](t, url, "SHOW "+name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	if _, err := connect(t, url).Exec(t.Context(), "CREATE TABLE kept AS SELECT 1 AS n"); err != nil {
+		t.Fatal(err)
+	}
+	for i, end := range []func() error{s.Stop, s.Kill, func() error { return nil }, s.Kill} {
+		pid := s.PID()
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s.PID() == pid {
+			t.Errorf("end %d: the same process", i)
+		}
+		if n := query[int](t, url, "SELECT n FROM kept"); n != 1 {
+			t.Errorf("end %d: kept %d", i, n)
+		}
+	}
+	if !strings.Contains(s.Log(), "automatic recovery") && !strings.Contains(s.Log(), "not properly shut down") {
+		t.Error("a kill was no crash: the log has no recovery")
+	}
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	pgtest.Require(t)
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil { // the server's account passes through
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, kill := range []bool{false, true} {
+		s, err := pgtest.Start(t.Context(), pgtest.Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid := s.PID()
+		if kill {
+			if err := s.Kill(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if alive(pid) {
+			t.Errorf("process %d is alive", pid)
+		}
+		if left, _ := os.ReadDir(dir); len(left) != 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	}
+}
+
+func alive(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
+
+// orphan is the other process of TestServerDiesWithItsProcess: it starts a server and waits for its end.
+func orphan() {
+	s, err := pgtest.Start(context.Background(), pgtest.Config{})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(s.PID(), s.SocketDir())
+	select {}
+}
+
+func TestServerDiesWithItsProcess(t *testing.T) {
+	pgtest.Require(t)
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("only Linux tells a child of its parent's death")
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "PGTEST_ORPHAN=1", "TMPDIR="+shortTemp(t))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	var dir string
+	if _, err := fmt.Fscan(out, &pid, &dir); err != nil || !alive(pid) {
+		_ = cmd.Process.Kill()
+		t.Fatalf("the other process started no server: %v", err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	tick, late := time.NewTicker(5*time.Millisecond), time.After(10*time.Second)
+	defer tick.Stop()
+	for running(pid) {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("the server %d outlives its process", pid)
+		}
+	}
+}
+
+// shortTemp is a temporary folder that every account may enter and whose name leaves room for a socket's.
+func shortTemp(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// running is alive, but for a zombie whose new parent has not looked yet.
+func running(pid int) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && !strings.Contains(string(text), ") Z ")
+}
