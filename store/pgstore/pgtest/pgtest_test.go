@@ -171,7 +171,7 @@ func TestServerDiesWithItsProcess(t *testing.T) {
 // shortTemp is a temporary folder that every account may enter and whose name leaves room for a socket's.
 func shortTemp(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pg")
+	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // t.TempDir has a long name, in a folder that is closed to others
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: c, bin: bin, owner: o, folder: f}
-	if err := makeCluster(ctx, bin, s.data(), o); err != nil {
+	if err := makeCluster(ctx, bin, s.DataDir(), o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	for range 5 { // another process may have taken the port in between
@@ -60,7 +60,8 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) data() string { return filepath.Join(s.folder.path, "data") }
+// DataDir is the data directory. Its files belong to the server's account.
+func (s *Server) DataDir() string { return filepath.Join(s.folder.path, "data") }
 
 // freePort is a port that was free just now.
 func freePort() (int, error) {
@@ -108,7 +109,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	if err := s.Stop(); err != nil {
 		return err
 	}
-	flags := append([]string{"-D", s.data(), "-c", "port=" + strconv.Itoa(s.port), "-c", "unix_socket_directories=" + s.SocketDir()},
+	flags := append([]string{"-D", s.DataDir(), "-c", "port=" + strconv.Itoa(s.port), "-c", "unix_socket_directories=" + s.SocketDir()},
 		s.config.flags("127.0.0.1")...)
 	p, err := launch(filepath.Join(s.bin, "postgres"), flags, s.folder.path, s.owner)
 	if err != nil {
@@ -150,7 +151,7 @@ func (s *Server) Kill() error {
 func (s *Server) Close() error {
 	err := s.Stop()
 	if s.killed {
-		removeSegment(s.data())
+		removeSegment(s.DataDir())
 	}
 	return errors.Join(err, s.folder.remove())
 }

@@ -1,0 +1,23 @@
+package pgstore
+
+// Config configures a [Store].
+type Config struct {
+	// Schema is where the tables are. Default [DefaultSchema].
+	Schema string
+
+	clock string // SQL for the server's time in milliseconds; tests set it
+}
+
+// wallClock is the server's time at this very moment. now() would be that of the transaction's beginning, before it waited for a lock.
+const wallClock = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+func (c Config) withDefaults() (Config, error) {
+	var err error
+	if c.Schema, err = schemaName(c.Schema); err != nil {
+		return c, err
+	}
+	if c.clock == "" {
+		c.clock = wallClock
+	}
+	return c, nil
+}

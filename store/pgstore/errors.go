@@ -1,0 +1,44 @@
+package pgstore
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/onceward/onceward/store"
+)
+
+// Why a database cannot serve. Errors of [New], and of a store whose database was changed under it, wrap them.
+var (
+	ErrSchema   = errors.New("pgstore: the schema does not fit this build")
+	ErrGrants   = errors.New("pgstore: the role lacks privileges")
+	ErrReadOnly = errors.New("pgstore: the session cannot write")
+)
+
+// hints says, of each SQLSTATE that a person can do something about, what is wrong and what to do.
+var hints = map[string]struct {
+	is   error
+	hint string
+}{
+	"42P01": {ErrSchema, `a table is missing: run "onceward migrate postgres --apply", or pgstore.Migrate`},
+	"42703": {ErrSchema, `a column is missing: run "onceward migrate postgres --apply", or pgstore.Migrate`},
+	"3F000": {ErrSchema, `the schema is missing: run "onceward migrate postgres --apply", or pgstore.Migrate`},
+	"42501": {ErrGrants, "pgstore.Grants has the statements"},
+	"25006": {ErrReadOnly, "connect to the primary, with target_session_attrs=read-write"},
+	"53100": {store.ErrFull, "the disk of the database is full"}, // the statement failed, and its transaction with it
+}
+
+// failed wraps an error once. Unless it is one of the above, it is open whether the call was carried out.
+func failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		if h, ok := hints[server.Code]; ok {
+			return fmt.Errorf("pgstore: %s: %w: %w (%s)", op, h.is, err, h.hint)
+		}
+	}
+	return fmt.Errorf("pgstore: %s: %w", op, err)
+}
