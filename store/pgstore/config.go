@@ -6,7 +6,11 @@ type Config struct {
 	Schema string
 
 	clock string // SQL for the server's time in milliseconds; tests set it
+	stall string // how long a transaction may be left alone; tests set it
 }
+
+// defaultStall is far above what a process needs between two round trips, and short for those who wait.
+const defaultStall = "5s"
 
 // wallClock is the server's time at this very moment. now() would be that of the transaction's beginning, before it waited for a lock.
 const wallClock = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -18,6 +22,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.clock == "" {
 		c.clock = wallClock
+	}
+	if c.stall == "" {
+		c.stall = defaultStall
 	}
 	return c, nil
 }

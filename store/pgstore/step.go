@@ -55,7 +55,7 @@ func (s *Store) step(ctx context.Context, op string, who store.Identity, t store
 			var f found
 			if err := flight(ctx, conn, func(b *pgx.Batch) {
 				b.Queue(begin)
-				b.Queue(holdBriefly)
+				b.Queue(holdBriefly, s.config.stall)
 				b.Queue(lockStep, idLock(who.ID), lockService, serviceLock(who.Service))
 				b.Queue(s.sql.read, who.ID[:], []byte(who.Service), t[:], s.last.Load()).QueryRow(func(r pgx.Row) error { return r.Scan(f.targets()...) })
 			}); err != nil {
@@ -85,7 +85,7 @@ func (s *Store) step(ctx context.Context, op string, who store.Identity, t store
 
 // holdBriefly makes the server end the transaction of a process that stalls between its two round trips. Otherwise it would keep others
 // from this record, and a seal of its service waiting, and all who come after the seal.
-const holdBriefly = "SELECT set_config('idle_in_transaction_session_timeout', '5s', true)"
+const holdBriefly = "SELECT set_config('idle_in_transaction_session_timeout', $1::text, true)"
 
 // raced says that a write found another record than the one read. The transaction is rolled back.
 func raced(err error) bool {

@@ -82,7 +82,7 @@ func (s *Store) purgeSome(ctx context.Context, now store.Time, limit int) (n int
 		var all []leaving
 		err := flight(ctx, conn, func(b *pgx.Batch) {
 			b.Queue(begin)
-			b.Queue(holdBriefly)
+			b.Queue(holdBriefly, s.config.stall)
 			b.Queue(s.sql.purge, int64(now), int64(limit)).Query(func(rows pgx.Rows) (err error) {
 				all, err = pgx.CollectRows(rows, scanLeaving)
 				return err
