@@ -41,7 +41,7 @@ func TestFullDisk(t *testing.T) {
 		a, err := s.Claim(t.Context(), claimOf(who, tokenOf(1)))
 		if err == nil {
 			want(t, a, nil, store.Granted)
-			a, err = s.Advance(t.Context(), completeOf(who, tokenOf(1), fmt.Sprintf("%03000d", n)))
+			_, err = s.Advance(t.Context(), completeOf(who, tokenOf(1), fmt.Sprintf("%03000d", n)))
 		}
 		full = err
 	}

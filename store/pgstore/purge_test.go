@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -154,5 +155,30 @@ func TestCutPurgeIsWholeOrNothing(t *testing.T) {
 	st, err := s.Stats(t.Context(), "orders")
 	if err != nil || (st.Done != 3 || st.Watermark != 0) && (st.Done != 0 || st.Watermark != 3) {
 		t.Errorf("after a purge that was cut: %+v, %v; want all three unsealed, or none and sealed", st, err)
+	}
+}
+
+// The planner may run a subquery again for each row that it is compared with; one with LIMIT and SKIP LOCKED then finds others each time.
+func TestPurgeKeepsItsLimitUnderEveryPlan(t *testing.T) {
+	db := serving(t)
+	s := db.fresh(t)
+	for _, off := range []string{"", "hashjoin", "hashjoin mergejoin", "hashjoin mergejoin hashagg sort material bitmapscan", "nestloop"} {
+		exec(t, db.owner, fmt.Sprintf("DELETE FROM %s.records; ALTER DATABASE %s RESET ALL", s.config.Schema, database(db.owner)))
+		for _, method := range strings.Fields(off) {
+			exec(t, db.owner, fmt.Sprintf("ALTER DATABASE %s SET enable_%s = off", database(db.owner), method))
+		}
+		db.pool.Reset()
+		finish(t, db, s, "orders", 4)
+		exec(t, db.owner, "VACUUM ANALYZE "+s.config.Schema+".records") // few enough that the planner takes the simplest way
+		if r, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 2}); err != nil || r.Removed != 2 || !r.More {
+			t.Errorf("without %q: %+v, %v; want 2 removed, and more", off, r, err)
+		}
+		exec(t, db.owner, fmt.Sprintf("DELETE FROM %[1]s.marks; INSERT INTO %[1]s.marks SELECT n, sha256('x'), decode(md5(n::text), 'hex') FROM generate_series(1, 4) n",
+			s.config.Schema))
+		exec(t, db.owner, "VACUUM ANALYZE "+s.config.Schema+".marks")
+		tag, err := db.pool.Exec(t.Context(), s.sql.forget, 1000, 2)
+		if err != nil || tag.RowsAffected() != 2 {
+			t.Errorf("without %q: %d marks removed, %v; want 2", off, tag.RowsAffected(), err)
+		}
 	}
 }

@@ -114,15 +114,16 @@ VALUES ($1::bigint, $2::bigint, $3::bigint, $4::smallint, $5::bytea, $6::bytea, 
 ON CONFLICT (service) DO UPDATE SET watermark = greatest(w.watermark, excluded.watermark)
 RETURNING watermark`),
 
-		// What another maintainer is about to remove is skipped: two never wait for each other.
+		// What another maintainer is about to remove is skipped: two never wait for each other. ARRAY makes the subquery run once; joined with IN
+		// it may run once for each row, skip what this statement has removed already, and go past its LIMIT.
 		purge: fill(`WITH gone AS (
-	DELETE FROM {schema}.records WHERE id IN (
-		SELECT id FROM {schema}.records WHERE purge_at <= $1::bigint ORDER BY purge_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED)
+	DELETE FROM {schema}.records WHERE ctid = ANY (ARRAY(
+		SELECT ctid FROM {schema}.records WHERE purge_at <= $1::bigint ORDER BY purge_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED))
 	RETURNING service, stamp
 )
 SELECT service, coalesce(max(stamp), 0), count(*) FROM gone GROUP BY service`),
-		forget: fill(`DELETE FROM {schema}.marks WHERE (id, token) IN (
-	SELECT id, token FROM {schema}.marks WHERE until < $1::bigint ORDER BY until LIMIT $2::bigint FOR UPDATE SKIP LOCKED)`),
+		forget: fill(`DELETE FROM {schema}.marks WHERE ctid = ANY (ARRAY(
+	SELECT ctid FROM {schema}.marks WHERE until < $1::bigint ORDER BY until LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`),
 		more: fill(`SELECT EXISTS (SELECT FROM {schema}.records WHERE purge_at <= $1::bigint)`),
 
 		unknown: listing("lease", "lease IS NOT NULL AND state = 2 AND lease <= env.now"),
