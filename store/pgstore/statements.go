@@ -124,7 +124,7 @@ RETURNING watermark`),
 SELECT service, coalesce(max(stamp), 0), count(*) FROM gone GROUP BY service`),
 		forget: fill(`DELETE FROM {schema}.marks WHERE ctid = ANY (ARRAY(
 	SELECT ctid FROM {schema}.marks WHERE until < $1::bigint ORDER BY until LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`),
-		more: fill(`SELECT EXISTS (SELECT FROM {schema}.records WHERE purge_at <= $1::bigint)`),
+		more: fill(`SELECT coalesce((SELECT min(purge_at) FROM {schema}.records) <= $1::bigint, false)`), // the index's left end; EXISTS reads the table
 
 		unknown: listing("lease", "lease IS NOT NULL AND state = 2 AND lease <= env.now"),
 		open:    listing("lease", "lease IS NOT NULL AND NOT (state = 2 AND lease <= env.now)"),
