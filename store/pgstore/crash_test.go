@@ -58,7 +58,7 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const writers, rounds = 8, 3
+	const writers, rounds = 8, 2
 	total := 0
 	for round := range rounds {
 		var acknowledged sync.Map // key: reply

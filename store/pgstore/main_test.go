@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -51,14 +52,38 @@ const testClock = "(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint 
 // tables are the tables of one test: their owner's pool, and the serving role's.
 type tables struct{ owner, pool *pgxpool.Pool }
 
-// serving returns a new database and a role that has no privileges but those of Grants.
+// common is the database in which most tests have a schema each: cheaper than a database each.
+var common struct {
+	sync.Mutex
+	owner, server string // URLs
+}
+
+// serving returns pools on the common database: of its owner, and of a role that has no privileges but those of Grants.
 func serving(t testing.TB) tables {
 	t.Helper()
-	server := pgtest.Shared(t)
-	owner := open(t, server.MustDatabase(t))
-	role := "role_" + database(owner)
-	exec(t, owner, "CREATE ROLE "+role+" LOGIN")
-	return tables{owner, open(t, server.URLAs(role, database(owner)))}
+	common.Lock()
+	defer common.Unlock()
+	if common.owner == "" {
+		common.owner, common.server = apart(t)
+	}
+	return tables{open(t, common.owner), open(t, common.server)}
+}
+
+// ownDatabase is serving for a test that changes the settings of its database.
+func ownDatabase(t testing.TB) tables {
+	t.Helper()
+	owner, server := apart(t)
+	return tables{open(t, owner), open(t, server)}
+}
+
+func apart(t testing.TB) (owner, server string) {
+	t.Helper()
+	s := pgtest.Shared(t)
+	owner = s.MustDatabase(t)
+	pool := open(t, owner)
+	role := "role_" + database(pool)
+	exec(t, pool, "CREATE ROLE "+role+" LOGIN")
+	return owner, s.URLAs(role, database(pool))
 }
 
 // fresh makes tables and opens a store on them, whose clock can be moved.

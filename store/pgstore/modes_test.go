@@ -15,7 +15,7 @@ import (
 )
 
 // sample are the clauses that between them run every statement.
-var sample = []string{"X1_of", "X1_claim_or", "X2_stats", "C1_", "C6_", "A4_", "A9_", "D2_", "D5_", "D6_", "G1_", "L1_pages", "L1_filters", "L2_", "T1_pages", "S1_", "P2_", "P4_"}
+var sample = []string{"X1_of_many_takeovers", "X1_claim_or_cancel", "X2_stats", "C1_", "C6_", "A4_", "A9_", "D2_", "D5_", "D6_", "G1_", "L1_pages", "L1_filters", "L2_", "T1_pages", "S1_", "P2_", "P4_"}
 
 // holds runs the sample on stores over the pool.
 func (d tables) holds(t *testing.T) {
@@ -51,7 +51,7 @@ func TestEveryQueryModeAndIsolation(t *testing.T) {
 		pgx.QueryExecModeExec: "read committed", pgx.QueryExecModeSimpleProtocol: "repeatable read",
 	} {
 		t.Run(fmt.Sprintf("%v, %s", mode, isolation), func(t *testing.T) {
-			db := serving(t)
+			db := ownDatabase(t)
 			exec(t, db.owner, fmt.Sprintf("ALTER DATABASE %s SET default_transaction_isolation = '%s'", database(db.owner), isolation))
 			config := db.pool.Config()
 			config.ConnConfig.DefaultQueryExecMode = mode

@@ -160,7 +160,7 @@ func TestCutPurgeIsWholeOrNothing(t *testing.T) {
 
 // The planner may run a subquery again for each row that it is compared with; one with LIMIT and SKIP LOCKED then finds others each time.
 func TestPurgeKeepsItsLimitUnderEveryPlan(t *testing.T) {
-	db := serving(t)
+	db := ownDatabase(t)
 	s := db.fresh(t)
 	for _, off := range []string{"", "hashjoin", "hashjoin mergejoin", "hashjoin mergejoin hashagg sort material bitmapscan", "nestloop"} {
 		exec(t, db.owner, fmt.Sprintf("DELETE FROM %s.records; ALTER DATABASE %s RESET ALL", s.config.Schema, database(db.owner)))
