@@ -80,7 +80,7 @@ func recordFlags(r Record) byte {
 // ErrCorrupt is what DecodeRecord's errors wrap: the bytes are not a record that this build can read.
 var ErrCorrupt = errors.New("store: not a readable record")
 
-// DecodeRecord reads what AppendRecord wrote. The reply aliases b.
+// DecodeRecord reads what AppendRecord wrote, and only that: a record has one encoding. The reply aliases b.
 func DecodeRecord(id ID, b []byte) (Record, error) { return DecodeRecordOf(Identity{ID: id}, b) }
 
 // DecodeRecordOf is DecodeRecord for a caller who knows whose record it should be: names that are the same are who's own strings, and
@@ -159,7 +159,7 @@ func (d *decoder) byte() byte {
 
 func (d *decoder) uvarint() uint64 {
 	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
+	if n <= 0 || n > 1 && d.b[n-1] == 0 { // AppendUvarint writes no zeros at the end
 		n = -1
 	}
 	d.take(n)
@@ -167,12 +167,8 @@ func (d *decoder) uvarint() uint64 {
 }
 
 func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.b)
-	if n <= 0 {
-		n = -1
-	}
-	d.take(n)
-	return v
+	v := d.uvarint()
+	return int64(v>>1) ^ -int64(v&1)
 }
 
 func (d *decoder) times(r *Record, flags byte) {

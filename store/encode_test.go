@@ -113,17 +113,3 @@ func TestDecodeRefusesWhatIsNoRecord(t *testing.T) {
 		t.Errorf("trailing bytes: %v", err)
 	}
 }
-
-func FuzzDecodeRecord(f *testing.F) {
-	f.Add(AppendRecord(nil, exampleDone))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := DecodeRecord(ID{9}, b)
-		if err != nil {
-			return
-		}
-		again, err := DecodeRecord(ID{9}, AppendRecord(nil, r))
-		if err != nil || !reflect.DeepEqual(again, r) {
-			t.Errorf("read %+v, wrote and read %+v, %v", r, again, err)
-		}
-	})
-}
