@@ -105,28 +105,3 @@ func TestKeyIsSavedWhole(t *testing.T) {
 		t.Errorf("an empty key was read: %v", err)
 	}
 }
-
-func FuzzParseKey(f *testing.F) {
-	for _, text := range []string{"", "abc", stampedText, uuidv7Text, "once_", "once_81h455vb4pex5vsknk084sn02q", "a b", "\xff"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		k, err := ParseKey(text)
-		if (err == nil) == k.IsZero() {
-			t.Fatalf("key %q with error %v", k.Text(), err)
-		}
-		if err != nil {
-			return
-		}
-		if k.Text() != text || len(text) > 255 || strings.ContainsFunc(text, func(r rune) bool { return r < 0x21 || r > 0x7E }) {
-			t.Fatalf("%q was taken as %q", text, k.Text())
-		}
-		if len(text) > 8 && strings.Contains(k.String(), text) { // a shorter one may be in the hash by chance
-			t.Fatalf("%q prints as %q", text, k.String())
-		}
-		stamp, ok := k.Stamp()
-		if ok && (len(text) != 31 || stamp.UnixMilli() <= 0) {
-			t.Fatalf("%q is stamped %v", text, stamp)
-		}
-	})
-}

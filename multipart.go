@@ -51,7 +51,9 @@ func wellFormed(body, delimiter []byte) bool {
 }
 
 // multipartParts reads a multipart body after the strict grammar of RFC 2046 §5.1.1: CRLF only, no preamble, no padding,
-// nothing but a CRLF after the end. Whatever is laxer counts byte by byte, which is never wrong, only stricter.
+// nothing but a CRLF after the end. The boundary stands nowhere else, not even where the grammar allows it: a laxer reader, such as
+// one that takes a bare line feed for the end of a line, would find more parts there than we. Whatever else comes counts byte by byte,
+// which is never wrong, only stricter.
 type multipartParts struct {
 	rest      []byte
 	delimiter []byte // CRLF "--" boundary
@@ -75,8 +77,8 @@ func (p *multipartParts) next() (header, content []byte, found bool) {
 	if !bytes.HasPrefix(p.rest, []byte("\r\n")) {
 		return nil, nil, false
 	}
-	end := bytes.Index(p.rest, p.delimiter)
-	if end < 0 {
+	end := bytes.Index(p.rest, p.delimiter[2:]) - 2
+	if end < 0 || !bytes.HasPrefix(p.rest[end:], p.delimiter) {
 		return nil, nil, false
 	}
 	part := p.rest[:end]
