@@ -138,28 +138,6 @@ func TestReplyNeverPrints(t *testing.T) {
 	}
 }
 
-func FuzzDecodeReply(f *testing.F) {
-	for name, r := range replies {
-		if name != "greatest" {
-			f.Add(encoded(f, r))
-		}
-	}
-	f.Add([]byte{1, 0, 0x90, 0x4E, 0, 0})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := DecodeReply(b)
-		if err != nil {
-			if !errors.Is(err, ErrReplyInvalid) || !reflect.DeepEqual(r, Reply{}) {
-				t.Fatalf("%v, %v", r, err)
-			}
-			return
-		}
-		// Strict means that there is one form only.
-		if again := encoded(t, r); !bytes.Equal(again, b) || r.Size() != len(b) {
-			t.Fatalf("%x was read, %x written", b, again)
-		}
-	})
-}
-
 func BenchmarkReply(b *testing.B) {
 	r := replies["full"]
 	r.Body = make([]byte, 1024)
