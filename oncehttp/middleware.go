@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/onceward/onceward"
+	"github.com/onceward/onceward/retry"
 )
 
 // Middleware returns a wrapper that guards handlers with exec: each keyed request takes effect once, and gets the same reply each
@@ -126,15 +126,9 @@ func (m *middleware) scopeOf(r *http.Request) (onceward.Scope, error) {
 	return scope, scope.Validate()
 }
 
-// horizonOf reads what the client says of its own retrying, in seconds from the mint; what cannot be read says nothing.
+// horizonOf reads what the client says of its own retrying, in seconds from the mint; what cannot be read says nothing. A number too large
+// for a Duration is the longest one: no window is longer.
 func horizonOf(h http.Header) time.Duration {
-	text := h.Get(HeaderHorizon)
-	if text == "" {
-		return 0
-	}
-	seconds, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || seconds <= 0 {
-		return 0
-	}
-	return time.Duration(min(seconds, int64(math.MaxInt64/time.Second))) * time.Second
+	horizon, _ := retry.ParseSeconds(h.Get(HeaderHorizon))
+	return horizon
 }

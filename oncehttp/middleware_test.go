@@ -195,6 +195,7 @@ func TestMiddlewareRefusals(t *testing.T) {
 		{"future key", s.request(stamped(time.Now().Add(time.Hour)), "x", nil), 400, "key-from-the-future", false},
 		{"long horizon, stamped", s.request(fresh, "x", header(oncehttp.HeaderHorizon, "90000")), 400, "horizon-too-long", false},
 		{"long horizon, unstamped", s.request("u", "x", header(oncehttp.HeaderHorizon, "90000")), 400, "horizon-too-long", false},
+		{"endless horizon", s.request("e", "x", header(oncehttp.HeaderHorizon, "99999999999999999999")), 400, "horizon-too-long", false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
