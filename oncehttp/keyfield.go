@@ -17,7 +17,7 @@ func keyFromField(body []byte, field string) (onceward.Key, error) {
 		return onceward.Key{}, fmt.Errorf("%w: the body is not a JSON object", onceward.ErrKeyMissing)
 	}
 	var text string
-	found := false
+	stands, found := false, false
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
@@ -30,9 +30,10 @@ func keyFromField(body []byte, field string) (onceward.Key, error) {
 		if name != field {
 			continue
 		}
-		if found {
+		if stands {
 			return onceward.Key{}, fmt.Errorf("%w: the member %q stands twice", onceward.ErrKeyInvalid, field)
 		}
+		stands = true
 		if string(value) == "null" {
 			continue
 		}
