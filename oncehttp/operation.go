@@ -101,7 +101,7 @@ func (op *Operation) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// UnmarshalJSON reads what MarshalJSON saved, and refuses another version, a body that does not match its hash, and anything incomplete.
+// UnmarshalJSON reads what MarshalJSON saved, and refuses another version, a body that does not match its hash, headers that no Prepare has left, and anything incomplete.
 // It leaves op as it was then.
 func (op *Operation) UnmarshalJSON(text []byte) error {
 	var s savedOperation
@@ -131,6 +131,9 @@ func (s savedOperation) operation() (*Operation, error) {
 	if s.Method == "" || s.Minted.IsZero() {
 		return nil, errors.New("method or mint time is missing")
 	}
+	if !prepared(op.header) {
+		return nil, errors.New("its headers are not as Prepare leaves them: another key, or a name that is spelled otherwise, would be sent beside the key")
+	}
 	var err error
 	if s.Key != "" || !safe(s.Method) {
 		if op.key, err = onceward.ParseKey(s.Key); err != nil {
@@ -147,6 +150,16 @@ func (s savedOperation) operation() (*Operation, error) {
 	op.history = retry.NewHistory(s.Minted, true)
 	op.history.LearnWindow(s.Window)
 	return op, nil
+}
+
+// prepared reports whether h is as freeze leaves a header.
+func prepared(h http.Header) bool {
+	for name := range h {
+		if name != http.CanonicalHeaderKey(name) || name == HeaderKey || name == HeaderHorizon {
+			return false
+		}
+	}
+	return checkFields(h) == nil
 }
 
 // String names method, host and key, the key redacted. Path, query, headers and body are left out.

@@ -89,6 +89,8 @@ func TestOperationRefusesWhatIsNotWhole(t *testing.T) {
 		"another version": change("version", 2), "no version": change("version", nil), "another body": change("body", []byte("pay 6")),
 		"no hash": change("body_sha256", nil), "no key": change("key", nil), "a wrong key": change("key", "a b"), "no method": change("method", nil),
 		"no mint time": change("minted", nil), "no URL": change("url", nil), "a wrong URL": change("url", "ftp://x/"), "cut": saved[:len(saved)/2],
+		"a second key": change("header", http.Header{"idempotency-key": {"k-2"}}), "a key beside its own": change("header", http.Header{HeaderKey: {"k-2"}}),
+		"a line break": change("header", http.Header{"X-A": {"a\nb"}}),
 	} {
 		read := *op
 		if err := json.Unmarshal(text, &read); err == nil {
