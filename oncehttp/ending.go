@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -163,13 +164,14 @@ func unreadableProblem(resp *http.Response, body []byte) bool {
 	return err == nil && media == ProblemType && !json.Valid(body)
 }
 
-// readProblem reads a problem of this protocol off a reply.
+// readProblem reads a problem of this protocol off a reply. A member of another type than it should have counts as absent (RFC 9457 §3.1).
 func readProblem(h http.Header, body []byte) (p Problem, name string, ok bool) {
 	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil || media != ProblemType {
 		return Problem{}, "", false
 	}
-	if json.Unmarshal(body, &p) != nil {
+	var member *json.UnmarshalTypeError // the others have been read all the same
+	if err := json.Unmarshal(body, &p); err != nil && !errors.As(err, &member) {
 		return Problem{}, "", false
 	}
 	name, ok = strings.CutPrefix(p.Type, ProblemBase)

@@ -65,6 +65,7 @@ func TestReplyEnding(t *testing.T) {
 		{"a problem of the application", 409, "", "", ProblemType, `{"type":"https://bank.example/broke"}`, retry.EndRefusal},
 		{"a problem of the future", 409, "", "", ProblemType, `{"type":"` + ProblemBase + `brand-new"}`, retry.EndProblemUnknown},
 		{"a problem out of the record that cannot be read", 409, "", "true", ProblemType, "", retry.EndProblemUnknown},
+		{"a problem with a wrong member", 409, "", "", ProblemType, `{"title":1,"type":"` + ProblemBase + `outcome-unknown","status":"409"}`, retry.EndOutcomeUnknown},
 		{"a broken problem", 503, "", "", ProblemType, problem[:20], retry.EndUnavailable},
 	} {
 		h := http.Header{}
