@@ -63,6 +63,7 @@ func TestRetryAfter(t *testing.T) {
 		{"Sunday, 08-Nov-76 08:48:00 GMT", now.AddDate(50, 0, 0).Sub(now) - time.Minute, true},
 		{"9223372036", math.MaxInt64, true}, // the last whole second of a Duration counts as too large
 		{"99999999999999999999999999", math.MaxInt64, true},
+		{"Sunday, 08-Nov-26 08:49:37 PST", 0, false}, // a date is GMT
 		{"-1", 0, false}, {"1.5", 0, false}, {"1s", 0, false}, {"", 0, false}, {"soon", 0, false}, {"+3", 0, false},
 	} {
 		got, ok := ParseRetryAfter(c.value, now)
@@ -70,16 +71,4 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%q: %v %v, want %v %v", c.value, got, ok, c.want, c.ok)
 		}
 	}
-}
-
-func FuzzParseRetryAfter(f *testing.F) {
-	for _, s := range []string{"0", "120", "-1", "Sunday, 08-Nov-26 08:49:37 GMT", "Sun Nov  8 08:49:37 2026"} {
-		f.Add(s)
-	}
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	f.Fuzz(func(t *testing.T, value string) {
-		if d, ok := ParseRetryAfter(value, now); d < 0 || !ok && d != 0 {
-			t.Errorf("%q: %v %v", value, d, ok)
-		}
-	})
 }

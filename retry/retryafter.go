@@ -42,12 +42,18 @@ func ParseSeconds(value string) (time.Duration, bool) {
 	return time.Duration(n) * time.Second, value != ""
 }
 
+// parseDate does not leave RFC 850 dates to net/http, which takes any three letters for a zone, and that for GMT, and turns the century at a fixed year.
 func parseDate(value string, now time.Time) (time.Time, bool) {
-	if at, err := time.Parse("Monday, 02-Jan-06 15:04:05 GMT", value); err == nil {
-		return century(at, now), true
+	for _, layout := range [...]string{http.TimeFormat, time.ANSIC} {
+		if at, err := time.Parse(layout, value); err == nil {
+			return at, true
+		}
 	}
-	at, err := http.ParseTime(value)
-	return at, err == nil
+	at, err := time.Parse("Monday, 02-Jan-06 15:04:05 GMT", value)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return century(at, now), true
 }
 
 // century reads the two-digit year of an RFC 850 date: more than 50 years in the future means the past (RFC 9110 §5.6.7).
