@@ -109,7 +109,12 @@ func TestSeesTheRepository(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d targets in %d packages of %d modules", count(packages), len(packages), len(lab.modules))
-	if count(packages) < 6 {
+	if count(packages) < 26 {
 		t.Errorf("only %d targets found", count(packages))
+	}
+	for _, dir := range []string{"retry", "store", "oncehttp", "store/memstore", "compat/encodings", "cmd/onceward/internal/faultproxy"} {
+		if !slices.ContainsFunc(packages, func(p fuzzed) bool { return strings.HasSuffix(filepath.ToSlash(p.dir), "/"+dir) }) {
+			t.Errorf("no target found in %s", dir)
+		}
 	}
 }
