@@ -74,10 +74,10 @@ mutants: ## break each guarantee on purpose; ONLY=regexp for some
 bench: ## measure, in turns beside what it is compared with; WRITE=1 puts the tables into docs/performance.md
 	go run ./bench/cmd/bench $(if $(WRITE),-write docs/performance.md)
 
-FUZZTIME ?= 3s
+FUZZTIME ?= 2s
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME (default 3s); ONLY=regexp for some
+fuzz: ## run every fuzz target for FUZZTIME (default 2s); ONLY=regexp for some
 	@CGO_ENABLED=0 go run ./scripts/fuzz -time '$(FUZZTIME)' '$(ONLY)'
 
 .PHONY: demo

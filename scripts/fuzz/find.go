@@ -17,6 +17,7 @@ import (
 // fuzzed is a package with fuzz targets.
 type fuzzed struct {
 	dir     string
+	path    string   // as it is imported
 	targets []string // sorted
 }
 
@@ -71,7 +72,7 @@ func findIn(module string) ([]fuzzed, error) {
 	for dir, targets := range byDir {
 		if len(targets) > 0 {
 			slices.Sort(targets)
-			found = append(found, fuzzed{dir, targets})
+			found = append(found, fuzzed{dir: dir, targets: targets})
 		}
 	}
 	return found, err

@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	fuzztime := flag.String("time", "3s", "for each target; a number with an x: so many inputs")
+	fuzztime := flag.String("time", "2s", "for each target; a number with an x: so many inputs")
 	flag.Parse()
 	lab, err := newLab(*fuzztime)
 	if err == nil {
@@ -47,7 +47,7 @@ func fuzzAll(w io.Writer, lab *lab, only string) error {
 		if len(wanted) == 0 {
 			continue
 		}
-		binary, err := lab.build(p)
+		binary, err := lab.build(&p)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.dir, err)
 		}
