@@ -74,5 +74,8 @@ func x4Same(w *world) {
 			w.Errorf("%s shows %v, %v, just after %v", name, now.Std().Format(time.RFC3339Nano), err, last.Std().Format(time.RFC3339Nano))
 		}
 		last = max(last, now)
+		if now := w.now(); now < last {
+			w.Errorf("Get shows %v, just after %s has shown %v", now.Std().Format(time.RFC3339Nano), name, last.Std().Format(time.RFC3339Nano))
+		}
 	}
 }

@@ -29,12 +29,14 @@ type Rules struct {
 	Claim     func(store.Record, store.ClaimRequest, store.Env) store.Step
 	Advance   func(store.Record, store.AdvanceRequest, store.Env) store.Step
 	Decide    func(store.Record, store.DecideRequest, store.Env) store.Step
+	Now       func(last, now store.Time) store.Time // the store's clock, by what it has shown and what its source shows
 	Purgeable func(store.Record, store.Time) bool
 	Raise     func(have, until store.Time) store.Time // the watermark, by Seal
 	SealTo    func(newest, now store.Time) store.Time // what a purge seals before it removes
 	Mark      func(have, until store.Time) store.Time // the mark of a token that is released again
 	Forget    func(until, now store.Time) bool        // whether a purge drops a mark
-	Gap       func(unlock, lock func())               // between reading and writing
+	ClaimGap  func(unlock, lock func())               // between the reading and the writing of a Claim
+	StepGap   func(unlock, lock func())               // the same of an Advance or a Decide
 	PurgeGap  func(unlock, lock func())               // not nil: a purge removes first, and seals after this
 	Evict     bool                                    // a full store drops a record
 	Deaf      bool                                    // nobody who waits is woken
@@ -47,12 +49,14 @@ func RightRules() Rules {
 		Claim:     store.Claim,
 		Advance:   store.Advance,
 		Decide:    store.Decide,
+		Now:       func(last, now store.Time) store.Time { return max(last, now) },
 		Purgeable: store.Record.Purgeable,
 		Raise:     func(have, until store.Time) store.Time { return max(have, until) },
 		SealTo:    func(newest, _ store.Time) store.Time { return newest },
 		Mark:      laterMark,
 		Forget:    func(until, now store.Time) bool { return now > until },
-		Gap:       func(_, _ func()) {},
+		ClaimGap:  func(_, _ func()) {},
+		StepGap:   func(_, _ func()) {},
 	}
 }
 

@@ -19,7 +19,7 @@ func (r *Reference) enter(ctx context.Context) (now store.Time, err error) {
 		r.mu.Unlock()
 		return 0, err
 	}
-	r.disk.last = max(r.disk.last, store.TimeOf(r.cfg.Clock())) // X4: it never goes back
+	r.disk.last = r.cfg.Rules.Now(r.disk.last, store.TimeOf(r.cfg.Clock())) // X4: it never goes back
 	return r.disk.last, nil
 }
 
@@ -28,7 +28,7 @@ func (r *Reference) Claim(ctx context.Context, q store.ClaimRequest) (store.Answ
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	return r.step(ctx, q.Identity, q.Token, func(have store.Record, env store.Env) store.Step {
+	return r.step(ctx, q.Identity, q.Token, r.cfg.Rules.ClaimGap, func(have store.Record, env store.Env) store.Step {
 		return r.cfg.Rules.Claim(have, q, env)
 	})
 }
@@ -38,7 +38,7 @@ func (r *Reference) Advance(ctx context.Context, q store.AdvanceRequest) (store.
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	return r.step(ctx, q.Identity, q.Token, func(have store.Record, env store.Env) store.Step {
+	return r.step(ctx, q.Identity, q.Token, r.cfg.Rules.StepGap, func(have store.Record, env store.Env) store.Step {
 		return r.cfg.Rules.Advance(have, q, env)
 	})
 }
@@ -48,7 +48,7 @@ func (r *Reference) Decide(ctx context.Context, q store.DecideRequest) (store.An
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	return r.step(ctx, q.Identity, q.Token, func(have store.Record, env store.Env) store.Step {
+	return r.step(ctx, q.Identity, q.Token, r.cfg.Rules.StepGap, func(have store.Record, env store.Env) store.Step {
 		return r.cfg.Rules.Decide(have, q, env)
 	})
 }
@@ -68,7 +68,7 @@ func (r *Reference) Get(ctx context.Context, who store.Identity) (store.Answer, 
 
 // step is load, decide, write under one lock: X1.
 func (r *Reference) step(
-	ctx context.Context, who store.Identity, token store.Token, decide func(store.Record, store.Env) store.Step,
+	ctx context.Context, who store.Identity, token store.Token, gap func(unlock, lock func()), decide func(store.Record, store.Env) store.Step,
 ) (store.Answer, error) {
 	now, err := r.enter(ctx)
 	if err != nil {
@@ -77,7 +77,7 @@ func (r *Reference) step(
 	defer r.mu.Unlock()
 	have := r.disk.records[who.ID]
 	s := decide(have, r.disk.env(who, token, now))
-	r.cfg.Rules.Gap(r.mu.Unlock, r.mu.Lock)
+	gap(r.mu.Unlock, r.mu.Lock)
 	if s.Write == store.Put && have.State == store.Absent && !r.room() {
 		return store.Answer{}, store.ErrFull
 	}

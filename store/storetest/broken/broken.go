@@ -10,17 +10,32 @@ import (
 	"github.com/onceward/onceward/store/storetest"
 )
 
-// Store is a kind of store that breaks one clause.
+// Store is a kind of store that breaks one clause: by another rule than the contract's, or by what it puts in front of a right store.
 type Store struct {
 	Name    string
 	Clause  string // under which the suite must report it
 	Durable bool   // show it to the suite as a store that survives
 	Break   func(*storetest.Rules)
+	Front   func(store.Store) store.Store // nil: nothing
+}
+
+// New returns a Reference that goes by the changed rules, behind the front.
+func (b Store) New(cfg storetest.ReferenceConfig) store.Store {
+	rules := storetest.RightRules()
+	if b.Break != nil {
+		b.Break(&rules)
+	}
+	cfg.Rules = &rules
+	right := storetest.NewReference(cfg)
+	if b.Front == nil {
+		return right
+	}
+	return b.Front(right)
 }
 
 // All returns the wrong stores.
 func All() []Store {
-	return slices.Concat(claims, steps, upkeep)
+	return slices.Concat(claims, steps, upkeep, fronts)
 }
 
 // claim makes a break out of another Claim, which may call the right one.

@@ -8,7 +8,15 @@ import (
 )
 
 var claims = []Store{
-	{Name: "read and write are two steps", Clause: "X1", Break: func(r *storetest.Rules) { r.Gap = race(100 * time.Microsecond) }},
+	{Name: "a claim reads and writes in two steps", Clause: "X1", Break: func(r *storetest.Rules) { r.ClaimGap = race(100 * time.Microsecond) }},
+	{Name: "hint is not kept", Clause: "X2", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
+		q.Hint = 0
+		return store.Claim(r, q, env)
+	})},
+	{Name: "no claim is a start", Clause: "C1", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
+		q.Start = false
+		return store.Claim(r, q, env)
+	})},
 	{Name: "every life counts from one", Clause: "D3", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
 		s := store.Claim(r, q, env)
 		if s.Write == store.Put && r.State == store.Absent {
@@ -28,11 +36,22 @@ var claims = []Store{
 		}
 		return store.Claim(r, q, env)
 	})},
+	{Name: "done is replayed without its reply", Clause: "C4", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
+		r.Reply = nil
+		return store.Claim(r, q, env)
+	})},
 	{Name: "lease lapses early", Clause: "C5", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
 		if r.State == store.Claimed {
 			r.Lease = r.Lease.Add(-2 * time.Hour)
 		}
 		return store.Claim(r, q, env)
+	})},
+	{Name: "takeover uses the old token again", Clause: "C6", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
+		s := store.Claim(r, q, env)
+		if s.Answer.Verdict == store.TakenOver {
+			s.Answer.Record.Token = r.Token
+		}
+		return s
 	})},
 	{Name: "takeover forgets the first sight", Clause: "C6", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
 		s := store.Claim(r, q, env)
@@ -58,6 +77,14 @@ var claims = []Store{
 	})},
 	{Name: "watermark is not looked at", Clause: "C9", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
 		env.Watermark = 0
+		return store.Claim(r, q, env)
+	})},
+	{Name: "future keys are admitted", Clause: "C10", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
+		q.Guard += 1000 * time.Hour
+		return store.Claim(r, q, env)
+	})},
+	{Name: "horizon is not looked at", Clause: "C11", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {
+		q.Horizon = 0
 		return store.Claim(r, q, env)
 	})},
 	{Name: "late copy claims", Clause: "C12", Break: claim(func(r store.Record, q store.ClaimRequest, env store.Env) store.Step {

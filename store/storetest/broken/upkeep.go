@@ -9,6 +9,9 @@ import (
 
 var upkeep = []Store{
 	{Name: "marks die with the process", Clause: "X3", Durable: true, Break: func(r *storetest.Rules) { r.Amnesia = true }},
+	{Name: "clock goes back with its source", Clause: "X4", Break: func(r *storetest.Rules) {
+		r.Now = func(_, now store.Time) store.Time { return now }
+	}},
 	{Name: "watermark goes back", Clause: "S1", Break: func(r *storetest.Rules) {
 		r.Raise = func(_, until store.Time) store.Time { return until }
 	}},
