@@ -15,7 +15,7 @@ import (
 func FuzzDecodeRecord(f *testing.F) {
 	good := AppendRecord(nil, exampleDone)
 	f.Add(good)
-	for n := range len(good) {
+	for n := range good {
 		f.Add(good[:n])
 	}
 	rnd := rand.New(rand.NewPCG(1, 0))
