@@ -167,7 +167,7 @@ func (a *admin) decided(r *http.Request, found store.Record, err error) (any, er
 // reply is what callers shall get. It must be one that the middleware can send.
 func (p *AdminReply) reply() (*onceward.Reply, error) {
 	if p == nil {
-		return nil, nil //nolint:nilnil // none is meant
+		return nil, nil // none is meant
 	}
 	if p.Status < 200 || p.Status > 599 {
 		return nil, badRequest("reply.status must be a final status, 200 to 599")

@@ -164,7 +164,7 @@ func TestGraceIsKept(t *testing.T) {
 		go func() { ended <- p.Run(ctx, io.Discard) }()
 		answered := make(chan string, 1)
 		go func() {
-			resp, err := http.Get(p.URL()) //nolint:noctx // ends with the upstream
+			resp, err := http.Get(p.URL()) // ends with the upstream
 			if err != nil {
 				answered <- "error"
 				return

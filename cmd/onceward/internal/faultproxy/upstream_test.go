@@ -212,7 +212,7 @@ func TestMoreExchangesThanAllowedAreRefused(t *testing.T) {
 	const request = "GET / HTTP/1.1\nHost: h\n\n"
 	first := make(chan int, 1)
 	go func() {
-		resp, err := http.Get(p.URL()) //nolint:noctx // ends with the upstream
+		resp, err := http.Get(p.URL()) // ends with the upstream
 		if err != nil {
 			first <- 0
 			return
@@ -249,7 +249,7 @@ func TestABrokenLogEndsTheRun(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(t.Context(), failing{full}) }()
-	resp, err := http.Get(p.URL()) //nolint:noctx // the reply is lost at once
+	resp, err := http.Get(p.URL()) // the reply is lost at once
 	if err == nil {
 		resp.Body.Close()
 		t.Error("the reply was not lost")
