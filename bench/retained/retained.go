@@ -86,15 +86,15 @@ func (c *Cost) expire(s *memstore.Store) error {
 	go func() {
 		var all []time.Duration
 		for i := 0; ; i++ {
+			began := time.Now()
+			_, _ = s.Get(ctx, numbered(i%c.Records))
+			all = append(all, time.Since(began))
 			select {
 			case <-stop:
 				waits <- all
 				return
 			default:
 			}
-			began := time.Now()
-			_, _ = s.Get(ctx, numbered(i%c.Records))
-			all = append(all, time.Since(began))
 		}
 	}()
 	began, removed := time.Now(), 0

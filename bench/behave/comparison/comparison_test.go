@@ -49,7 +49,7 @@ func TestTablesSayWhatWasFound(t *testing.T) {
 		English().Summary(columns(), []string{"github.com/a/b"}, "2026-01-02"): {
 			"| a retry gets the first reply | ✓ | ✗ |\n", "| the same reply | 13 / 13 | 12 / 13 |\n", "peer (1.2.3) · 2026-01-02", "a/b",
 		},
-		Chinese().Summary(columns(), []string{"github.com/a/b"}, "2026-01-02"): {"| 重试得到第一次的回复 | ✓ | ✗ |\n", "| 回复相同 | 13 / 13 | 12 / 13 |\n"},
+		Chinese().Summary(columns(), []string{"github.com/a/b"}, "2026-01-02"): {"| 重试得到第一次的响应 | ✓ | ✗ |\n", "| 响应相同 | 13 / 13 | 12 / 13 |\n"},
 		Page(columns(), []string{"github.com/a/b"}, "2026-01-02"):              {"| good | peer (1.2.3) |\n", " ✓ note | ✗ |\n", "* `retry` (note): it forgets.\n", "It fails none."},
 		Text(columns()): {"peer fails retry: note"},
 	} {
