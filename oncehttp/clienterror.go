@@ -12,6 +12,7 @@ var (
 	errBodyLength     = errors.New("oncehttp: the request's body is not as long as its ContentLength says")
 	errRequestBody    = errors.New("oncehttp: the request's body could not be read")
 	errRequestTrailer = errors.New("oncehttp: trailers of a request cannot be kept")
+	errMethod         = errors.New("oncehttp: the request's method is not a token, such as POST") // RFC 9110 §9.1
 	errURL            = errors.New("oncehttp: the request's URL is not of a host by http or https")
 	errNoKeyToSave    = errors.New("oncehttp: an operation without a key cannot be sent again, so it cannot be saved")
 	errOperationText  = errors.New("oncehttp: this is not a saved operation")

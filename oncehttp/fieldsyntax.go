@@ -3,6 +3,7 @@ package oncehttp
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -60,4 +61,14 @@ func savable(h http.Header) bool {
 		}
 	}
 	return true
+}
+
+// token is RFC 9110 §5.6.2.
+func token(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return text != ""
 }

@@ -162,6 +162,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{"an empty key", func(r *http.Request) { r.Header.Set(HeaderKey, "") }, strings.NewReader("1"), onceward.ErrKeyInvalid},
 		{"two keys", func(r *http.Request) { r.Header[HeaderKey] = []string{"a", "b"} }, strings.NewReader("1"), onceward.ErrKeyInvalid},
 		{"another scheme", func(r *http.Request) { r.URL.Scheme = "ftp" }, strings.NewReader("1"), errURL},
+		{"a method with a line break", func(r *http.Request) { r.Method = "POST\r\nX" }, strings.NewReader("1"), errMethod},
 		{"trailers", func(r *http.Request) { r.Trailer = http.Header{"X": nil} }, strings.NewReader("1"), errRequestTrailer},
 	} {
 		body := &closing{Reader: c.body}

@@ -35,6 +35,9 @@ func (c *Client) freeze(req *http.Request) (*Operation, error) {
 		op.method = http.MethodGet
 	}
 	err = errors.Join(err, op.takeURL(req.URL), c.takeKey(op), checkFields(op.header))
+	if !token(op.method) {
+		err = errors.Join(err, errMethod)
+	}
 	if len(req.Trailer) > 0 {
 		err = errors.Join(err, errRequestTrailer)
 	}
