@@ -68,7 +68,7 @@ func wire(w io.Writer, results []rounds.Result) {
 func memory(w io.Writer, c retained.Cost, hold time.Duration) {
 	fmt.Fprintf(w, "### A memory store of %d records, 1 KB replies\n\n| what | measured | target | |\n|---|---|---|---|\n", c.Records)
 	fmt.Fprintf(w, "| heap for one record | %s |\n", most(c.PerRecord, 1250, "%.0f", " B"))
-	fmt.Fprintf(w, "| longest hold of a lock while all of them expire | %s |\n", most(hold.Seconds()*1000, 1, "%.2f", " ms"))
+	fmt.Fprintf(w, "| longest hold of a lock while all of them expire, the collector held back | %s |\n", most(hold.Seconds()*1000, 1, "%.2f", " ms"))
 	fmt.Fprintf(w, "| purge of all of them | %s | | |\n", c.Expiry.Round(time.Millisecond))
 	fmt.Fprintf(w, "| an answer meanwhile, median | %s | | |\n| the slowest, with its wait for a processor | %s | | |\n", c.Typical, c.Longest.Round(10*time.Microsecond))
 }

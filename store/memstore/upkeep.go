@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	batch = 256  // records or marks under one hold of a shard's lock: some 100 µs
+	batch = 128  // records or marks under one hold of a shard's lock: some 50 µs
 	round = 8192 // records between two raises of the watermarks
 )
 
