@@ -60,6 +60,7 @@ type intentState struct {
 	allowed int // effects beyond the first
 	count   int
 	of      [keysPerIntent]uint32 // the effects of each key, a bit for each
+	past    [keysPerIntent]uint32 // those of a record that is over and forgotten
 	other   uint32                // those that another request under the key has had
 	closed  [keysPerIntent]bool   // somebody was told that no effect of this key will ever be
 	refused [keysPerIntent]bool   // all sends of this key were refused, and there has not been another since
@@ -84,7 +85,7 @@ var promise = porcupine.Model{
 
 func step(s intentState, in input, out output) (bool, intentState) {
 	k := in.key
-	had, fixed := s.of[k] != 0, s.reply[k]
+	had, fixed := s.of[k]&^s.past[k] != 0, s.reply[k]
 	switch in.kind {
 	case happened:
 		s.count++
@@ -99,7 +100,7 @@ func step(s intentState, in input, out output) (bool, intentState) {
 	case licensed:
 		s.allowed++
 		if in.licence == forgotten {
-			s.closed[k], s.reply[k] = false, ""
+			s.closed[k], s.reply[k], s.past[k] = false, "", s.of[k]
 		}
 		return true, s
 	}
@@ -116,13 +117,13 @@ func step(s intentState, in input, out output) (bool, intentState) {
 		}
 		return same && s.of[k]&(1<<out.named) != 0, s
 	case endNotKept:
-		return (had || fixed != "") && fixed != noReply, s // what is carried out may have been a refusal
+		return (s.of[k] != 0 || fixed != "") && fixed != noReply, s // what is carried out may have been a refusal
 	case endNotExecuted:
 		s.closed[k], s.reply[k] = true, noReply
 		return !had && (fixed == "" || fixed == noReply), s
 	case endNotSent:
 		s.refused[k] = true
-		return !had, s
+		return s.of[k] == 0, s
 	case endRecordNotExecuted:
 		s.reply[k] = noReply
 		return fixed == "" || fixed == noReply, s

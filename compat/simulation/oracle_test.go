@@ -39,8 +39,8 @@ func (o *oracle) claimed(p *process, about string, q store.ClaimRequest, a store
 		if l != nil && l.owner == q.Token {
 			return // again with its own token
 		}
-		if l != nil && l.purgeAt != 0 && a.Now >= l.purgeAt && q.Stamp == 0 {
-			o.w.licence(about, forgotten)
+		if l != nil {
+			o.over(about, l, q.Stamp, a.Now)
 		}
 		o.of[about] = &life{policy: q.Policy, owner: q.Token}
 	case store.TakenOver:
@@ -88,7 +88,17 @@ func (o *oracle) decided(about string, q store.DecideRequest, a store.Answer, er
 	o.w.note(about, "store: %v, attested %t: %v", q.Decision, q.Attested, a.Verdict)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if l := o.of[about]; l != nil && a.Verdict == store.Applied && a.Record.PurgeAt != l.purgeAt {
+		o.over(about, l, q.Stamp, a.Now) // a cancel begins a life too
+	}
 	o.done(about, a)
+}
+
+// over gives a licence if the record's life is over as it should be, and its key forgets. The lock is held.
+func (o *oracle) over(about string, l *life, stamp, now store.Time) {
+	if l.purgeAt != 0 && now >= l.purgeAt && stamp == 0 {
+		o.w.licence(about, forgotten)
+	}
 }
 
 func (o *oracle) purged(res store.PurgeResult, err error) {
