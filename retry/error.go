@@ -82,12 +82,15 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-func hintFor(fate onceward.Fate, left time.Duration, kind Kind) string {
+// hintFor says what to do now. Only the record's word makes a new key safe: a network may hold a copy of a send that was refused.
+func hintFor(fate onceward.Fate, left time.Duration, kind Kind, refuted bool) string {
 	switch {
 	case kind == Safe:
 		return "its method has no effect; it may be sent again at any time"
+	case fate == onceward.NotExecuted && refuted:
+		return "it was not executed and will not be; it may be sent under a new key"
 	case fate == onceward.NotExecuted:
-		return "nothing took effect; it may be sent again, also under a new key"
+		return "nothing took effect; the same operation may be sent again"
 	case fate == onceward.Executed:
 		return "it took effect; look the result up, do not send it under a new key"
 	case kind == Unkeyed:

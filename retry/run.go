@@ -218,7 +218,7 @@ func (r *run) fail(ctx context.Context, fate onceward.Fate, stop error) error {
 	e := &Error{
 		Key: r.op.Key, Host: r.op.Host, Attempts: r.log, Count: r.count, FirstSent: r.first,
 		Age: age, Window: window, Stop: stop, fate: fate,
-		Hint: hintFor(fate, window-age, r.op.Kind),
+		Hint: hintFor(fate, window-age, r.op.Kind, r.proof == Refuted),
 	}
 	if r.row.Err != nil && !errors.Is(r.last.Err, r.row.Err) {
 		e.causes = append(e.causes, r.row.Err)
