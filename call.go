@@ -21,7 +21,7 @@ type Executor interface {
 	//
 	// A reply, saved, freed or doubted, comes back with a nil error; without one the error is an [*Error].
 	// The context's cancellation ends waiting, never a run: fn gets a context of its own that keeps only the values.
-	// A panic of fn is settled as a doubt and goes on to the caller.
+	// A panic of fn is settled as a doubt and goes on to the caller. fn is not called any more once Do has returned.
 	Do(ctx context.Context, call Call, fn func(ctx context.Context, a Attempt) Outcome) (Result, error)
 
 	// Window is how long a key is remembered after its completion.

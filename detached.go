@@ -82,8 +82,7 @@ func (d *detached) Err() error {
 	return d.make().Err()
 }
 
-// Value implements [context.Context]. Until the context has a channel, or has ended, package context looks for nothing of its own in it, and
-// the values are the caller's.
+// Value implements [context.Context]. The values are the caller's, the reason of an end is not.
 func (d *detached) Value(key any) any {
 	if _, asked := key.(runKey); asked && d.run != nil {
 		return d.run
@@ -95,7 +94,10 @@ func (d *detached) Value(key any) any {
 	}
 	d.mu.Unlock()
 	if whole == nil {
-		return d.caller.Value(key)
+		whole = context.WithoutCancel(d.caller)
 	}
 	return whole.Value(key)
 }
+
+// String is what fmt prints: without it fmt would read the fields, which others are changing.
+func (d *detached) String() string { return "onceward.detached" }

@@ -3,6 +3,7 @@ package onceward
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,11 +81,16 @@ func (f *flight) follow(ctx context.Context, wait time.Duration, readOnly bool) 
 	select {
 	case <-f.landed:
 		r := f.result
-		if !readOnly {
+		switch {
+		case !f.shared:
+			return Result{}, false, f.err
+		case !readOnly:
 			r.Reply = r.Reply.clone()
+		default: // whoever appends a field of its own writes to memory of its own
+			r.Reply.Header, r.Reply.Trailer = slices.Clip(r.Reply.Header), slices.Clip(r.Reply.Trailer)
 		}
 		r.Replayed = f.err == nil && r.Standing == Saved
-		return r, f.shared, f.err
+		return r, true, f.err
 	case <-timer.C:
 		return Result{}, true, errPatience
 	case <-ctx.Done():

@@ -62,20 +62,23 @@ func readWhole(w http.ResponseWriter, r *http.Request, room []byte, limit int64)
 	if want := int(r.ContentLength) + 1; cap(body) < want { // one more, so that the end shows without growing
 		body = make([]byte, 0, want)
 	}
-	body, err := fill(body, r.Body)
-	if errors.Is(err, io.EOF) {
-		return body, nil
-	}
-	if err != nil {
-		return body, err
-	}
-	if int64(len(body)) > limit {
+	most := min(int64(cap(body)), min(limit, math.MaxInt64-1)+1)
+	body, err := fill(body[:0:most], r.Body)
+	switch {
+	case int64(len(body)) > limit:
 		return nil, &http.MaxBytesError{Limit: limit}
+	case whollyRead(err):
+		return body, nil
+	case err != nil:
+		return body, err
 	}
 	buf := bytes.NewBuffer(body)
 	_, err = buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit-int64(len(body))))
 	return buf.Bytes(), err
 }
+
+// whollyRead reports whether a reader has come to its end: as for io.ReadAll only the bare error says so. One that is wrapped says why it broke off.
+func whollyRead(err error) bool { return err == io.EOF } //nolint:errorlint // that is the point
 
 // fill reads until there is no room left in b, or until an error, which may be [io.EOF].
 func fill(b []byte, r io.Reader) ([]byte, error) {
@@ -95,7 +98,7 @@ func readBounded(r io.Reader, claimed, limit int64) (body []byte, whole bool, er
 	if claimed > 0 {
 		body, err = fill(make([]byte, 0, min(claimed, limit, maxBelieved)+1), r) // one more, so that the end shows without growing
 		switch {
-		case errors.Is(err, io.EOF):
+		case whollyRead(err):
 			return body, int64(len(body)) <= limit, nil
 		case err != nil || int64(len(body)) > limit:
 			return body, false, err

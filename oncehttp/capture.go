@@ -259,7 +259,7 @@ func (c *capture) finish(mark string) {
 		h[name] = values
 	}
 	if began && c.canTrail() {
-		h[HeaderOutcome] = markValues[mark]
+		h[HeaderOutcome] = c.room.marked(mark)
 	}
 }
 
@@ -276,7 +276,7 @@ func (c *capture) ours(mark string) {
 	c.fixed.Del(HeaderReplayed)
 	c.fixed.Del(HeaderOutcome)
 	if mark != "" {
-		c.fixed[HeaderOutcome] = markValues[mark]
+		c.fixed[HeaderOutcome] = c.room.marked(mark)
 	}
 	c.fixed.Del(HeaderWindow)
 	if window := c.outer()[HeaderWindow]; len(window) > 0 {

@@ -3,6 +3,7 @@ package oncehttp
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,7 +24,7 @@ func canonical(h http.Header) http.Header {
 	for name, values := range h {
 		name = http.CanonicalHeaderKey(name)
 		if before := out[name]; len(before) > 0 {
-			out[name] = append(before, values...)
+			out[name] = slices.Clip(append(before, values...))
 			continue
 		}
 		n := copy(left, values)

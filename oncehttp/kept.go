@@ -54,5 +54,5 @@ func (k kept) fields(out []onceward.Field, h, outer http.Header) []onceward.Fiel
 	if len(out) == 0 {
 		return nil
 	}
-	return out
+	return slices.Clip(out)
 }

@@ -28,7 +28,7 @@ func Middleware(exec onceward.Executor, scope ScopeFunc, cfg Config) (func(http.
 		return nil, &onceward.Error{Op: "middleware", Err: onceward.ErrConfig, Hint: "an executor and a scope are required"}
 	}
 	m := &middleware{exec: exec, scope: scope, cfg: cfg, kept: newKept(cfg)}
-	m.window = []string{strconv.FormatInt(int64(exec.Window()/time.Second), 10)}
+	m.window = strconv.FormatInt(int64(exec.Window()/time.Second), 10)
 	return m.wrap, nil
 }
 
@@ -37,7 +37,7 @@ type middleware struct {
 	scope  ScopeFunc
 	cfg    Config
 	kept   kept
-	window []string // the header's value, in seconds; shared by all replies
+	window string // in seconds
 }
 
 func (m *middleware) wrap(next http.Handler) http.Handler {
@@ -52,8 +52,8 @@ func (m *middleware) wrap(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header()[HeaderWindow] = m.window
 		if err != nil && !(missing && m.cfg.KeyField != "") {
+			w.Header().Set(HeaderWindow, m.window)
 			writeProblem(w, keyError(err))
 			return
 		}
@@ -69,14 +69,14 @@ func keyError(err error) error {
 
 // keyed serves a request that may take effect once: key, scope, body, fingerprint, then the executor.
 func (m *middleware) keyed(w http.ResponseWriter, r *http.Request, key onceward.Key, next http.Handler) {
+	s := m.serving(w, r, next)
+	defer s.leave()
 	scope, err := m.scopeOf(r)
 	if err != nil {
 		writeProblem(w, &onceward.Error{Op: "scope", Key: key, Err: onceward.ErrScopeEmpty, Cause: err, Hint: "authenticate, and send the same key again"})
 		return
 	}
-	s := m.serving(w, r, next)
-	defer s.leave()
-	body, err := m.readBody(w, r, s.body)
+	body, err := m.readBody(w, r, s.room.bytes)
 	if err != nil {
 		writeProblem(w, err)
 		return
@@ -99,7 +99,7 @@ func (m *middleware) keyed(w http.ResponseWriter, r *http.Request, key onceward.
 		Horizon:     horizonOf(r.Header),
 		ReadOnly:    true,
 	}
-	s.body = body
+	s.body, s.room.bytes = body, body
 	s.serve(call)
 }
 

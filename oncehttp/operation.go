@@ -124,7 +124,7 @@ func (op *Operation) UnmarshalJSON(text []byte) error {
 }
 
 func (s savedOperation) operation() (*Operation, error) {
-	op := &Operation{mintedAt: s.Minted, method: s.Method, host: s.Host, header: s.Header, body: s.Body}
+	op := &Operation{mintedAt: s.Minted, method: s.Method, host: s.Host, header: canonical(s.Header), body: s.Body}
 	if op.header == nil {
 		op.header = http.Header{}
 	}

@@ -2,6 +2,7 @@ package oncehttp
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -19,20 +20,26 @@ type serving struct {
 	next http.Handler
 	own  *capture // of the last run here; nil: nothing ran here
 
-	runs  func(context.Context, onceward.Attempt) onceward.Outcome // run, bound once
-	first handling                                                 // most often the only one
+	// Values of the reply's header. They are the request's own, since outer middleware may write to what it finds there.
+	window [1]string
+	length [1]string
+	values [6]string
+
+	mu   sync.Mutex
+	over bool  // the request has been answered: a run that comes now would have nothing to run on
+	room *room // memory for body
 }
 
-// servings are those under which nothing ran: no handler has seen anything of them.
-var servings = sync.Pool{New: func() any {
-	s := &serving{}
-	s.runs = s.run
-	return s
-}}
+// room is memory for a request's body.
+type room struct{ bytes []byte }
+
+// rooms are those of requests under which nothing ran: no handler has seen anything of them.
+var rooms = sync.Pool{New: func() any { return &room{} }}
 
 func (m *middleware) serving(w http.ResponseWriter, r *http.Request, next http.Handler) *serving {
-	s := servings.Get().(*serving)
-	s.m, s.w, s.r, s.next = m, w, r, next
+	s := &serving{m: m, w: w, r: r, next: next, room: rooms.Get().(*room)}
+	s.window[0] = m.window
+	w.Header()[HeaderWindow] = s.window[:]
 	return s
 }
 
@@ -40,15 +47,26 @@ const maxKeptBody = 64 << 10 // bytes: a longer buffer is not kept for the next 
 
 // leave ends the request.
 func (s *serving) leave() {
-	if s.own != nil {
-		return
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	if s.own == nil && cap(s.room.bytes) <= maxKeptBody {
+		rooms.Put(s.room)
 	}
-	s.m, s.w, s.r, s.next = nil, nil, nil, nil
-	if cap(s.body) > maxKeptBody {
-		s.body = nil
-	}
-	servings.Put(s)
 }
+
+// begin makes h's writer the one of the run at hand, unless the executor comes too late: an executor in front of another may have stopped waiting for it.
+func (s *serving) begin(h *handling) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return false
+	}
+	s.own = &h.capture
+	return true
+}
+
+var errRunTooLate = errors.New("oncehttp: the executor's Do has returned already")
 
 // handling is what one run of the handler uses. A goroutine that the handler leaves behind may hold on to it, so that no other run may have it.
 type handling struct {
@@ -63,7 +81,7 @@ func (s *serving) serve(call onceward.Call) {
 			s.cutOff()
 		}
 	}()
-	result, err := s.m.exec.Do(s.r.Context(), call, s.runs)
+	result, err := s.m.exec.Do(s.r.Context(), call, s.run)
 	switch {
 	case s.own != nil && s.own.live && (err != nil || result.Replayed):
 		// Bytes of a reply that is not the record's have left. The client must not take them for an answer: cut them short.
@@ -102,11 +120,10 @@ func (s *serving) cutOff() {
 
 // run lets the handler work once; an executor may call it again.
 func (s *serving) run(ctx context.Context, a onceward.Attempt) onceward.Outcome {
-	h := &s.first
-	if s.own != nil {
-		h = new(handling)
+	h := new(handling)
+	if !s.begin(h) {
+		return onceward.FreeError(errRunTooLate)
 	}
-	s.own = &h.capture
 	s.own.begin(s.w, s.r, a)
 	h.body.Reset(s.body)
 	defer s.own.close()
@@ -133,14 +150,15 @@ func challenges(status int) bool {
 // give sends a reply out of the record, or out of another call of the operation.
 func (s *serving) give(result onceward.Result) {
 	h := s.w.Header()
-	values := make([]string, len(result.Reply.Header)+1)
-	addFields(h, result.Reply.Header, values)
+	addFields(h, result.Reply.Header, s.values[2:])
 	if _, typed := h["Content-Type"]; !typed {
 		h["Content-Type"] = nil // the first reply went without: nobody shall guess
 	}
-	h[HeaderOutcome] = markValues[markOf(result.Standing)]
+	s.values[0] = markOf(result.Standing)
+	h[HeaderOutcome] = s.values[:1:1]
 	if result.Replayed {
-		h[HeaderReplayed] = replayedValue
+		s.values[1] = "true"
+		h[HeaderReplayed] = s.values[1:2:2]
 	}
 	for i, f := range result.Reply.Trailer {
 		if i == 0 || f.Name != result.Reply.Trailer[i-1].Name {
@@ -148,9 +166,8 @@ func (s *serving) give(result onceward.Result) {
 		}
 	}
 	if len(result.Reply.Trailer) == 0 && bodyAllowed(result.Reply.Status) {
-		length := values[len(values)-1:]
-		length[0] = strconv.Itoa(len(result.Reply.Body))
-		h["Content-Length"] = length
+		s.length[0] = strconv.Itoa(len(result.Reply.Body))
+		h["Content-Length"] = s.length[:]
 	}
 	s.w.WriteHeader(result.Reply.Status)
 	if bodyAllowed(result.Reply.Status) {
@@ -164,14 +181,8 @@ func (s *serving) give(result onceward.Result) {
 	}
 }
 
-// Header values that all replies share.
-var (
-	replayedValue = []string{"true"}
-	markValues    = map[string][]string{OutcomeSaved: {OutcomeSaved}, OutcomeFreed: {OutcomeFreed}, OutcomeDoubted: {OutcomeDoubted}}
-)
-
 // addFields puts the fields into h, in place of those of the same names: the handler's word counts more than outer middleware's, as it does in the
-// first reply. room holds as many values as there are fields.
+// first reply. room is for some of the values.
 func addFields(h http.Header, fields []onceward.Field, room []string) {
 	for _, f := range fields {
 		h.Del(f.Name)
@@ -182,8 +193,11 @@ func addFields(h http.Header, fields []onceward.Field, room []string) {
 			h[name] = append(h[name], f.Value)
 			continue
 		}
-		room[i] = f.Value
-		h[name] = room[i : i+1 : i+1]
+		if len(room) == 0 {
+			room = make([]string, len(fields)-i)
+		}
+		room[0] = f.Value
+		h[name], room = room[:1:1], room[1:]
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 // snapshotRoom is memory for the header of an ordinary reply, so that keeping it takes none of the heap: most replies have few fields.
 type snapshotRoom struct {
 	values [8]string
+	mark   [1]string // of HeaderOutcome
 	fields [8]onceward.Field
 }
 
@@ -32,9 +33,17 @@ func (r *snapshotRoom) snapshot(h http.Header) http.Header {
 	return copied
 }
 
+// marked is the value of [HeaderOutcome]. It is the request's own, since outer middleware may write to what it finds in a header.
+func (r *snapshotRoom) marked(mark string) []string {
+	r.mark[0] = mark
+	return r.mark[:]
+}
+
+const maxKeptNames = 64 // a map keeps the memory of its largest size
+
 // recycle takes back the map of a snapshot that nobody reads any more.
 func recycle(h http.Header) {
-	if h != nil {
+	if h != nil && len(h) <= maxKeptNames {
 		clear(h)
 		headerMaps.Put(h)
 	}

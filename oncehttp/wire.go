@@ -1,10 +1,12 @@
 package oncehttp
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"maps"
 	"math"
 	"net"
@@ -60,7 +62,7 @@ func (s *sending) fillBody(req *http.Request) {
 	if len(body) == 0 && s.op.key.IsZero() && safe(s.op.method) {
 		return
 	}
-	req.Body = newWhole(body)
+	req.Body = io.NopCloser(bytes.NewReader(body)) // a type that net/http knows: head and body leave in one packet
 	if len(body) == 0 {
 		emptyBody(req)
 	}

@@ -142,7 +142,7 @@ var (
 // Answer is what a call on a store found or did.
 type Answer struct {
 	Verdict   Verdict
-	Record    Record // after the step; State Absent when there is none
+	Record    Record // after the step; State Absent when there is none. Its Reply is not the caller's slice
 	Now       Time   // the store's clock at the step
 	Watermark Time   // of the service at the step
 }
@@ -182,7 +182,7 @@ type AdvanceRequest struct {
 	Op         Op
 	Lease      time.Duration // OpStart, OpExtend; > 0
 	End        End           // OpComplete: EndReply or EndReplyNotKept
-	Reply      []byte        // OpComplete with EndReply
+	Reply      []byte        // OpComplete with EndReply; the caller may change it once the call has been answered
 	Window     time.Duration // OpComplete
 	Guard      time.Duration // OpComplete
 	ValidUntil Time          // OpRelease: ValidUntil of the claim that it takes back; zero leaves no mark

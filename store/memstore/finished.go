@@ -51,11 +51,12 @@ func (f *finished) encode(r store.Record, service uint32) []byte {
 	return b
 }
 
-// add stores what encode returned.
-func (f *finished) add(hash uint64, e []byte, purgeAt, now store.Time) {
+// add stores what encode returned, and returns where.
+func (f *finished) add(hash uint64, e []byte, purgeAt, now store.Time) ref {
 	r := f.chunks.put(e, purgeAt-now)
 	f.index.add(tag(hash), r)
 	f.due.push(purgeAt, r)
+	return r
 }
 
 // find returns the place of the id's entry; zero if there is none.

@@ -7,7 +7,7 @@ func (s *Store) put(h *held, step *store.Step, reserve int64) error {
 	r := step.Answer.Record
 	switch {
 	case r.State == store.Done:
-		return s.finish(h, r, step.Answer.Now)
+		return s.finish(h, &step.Answer.Record, step.Answer.Now)
 	case h.open == nil:
 		return s.create(h, r, reserve)
 	}
@@ -40,9 +40,10 @@ func (s *Store) create(h *held, r store.Record, reserve int64) error {
 	return nil
 }
 
-// finish makes the record Done. A reply within the reserve, and a tombstone, never need more room than the open record had.
-func (s *Store) finish(h *held, r store.Record, now store.Time) error {
-	e := h.shard.done.encode(r, h.service.number)
+// finish makes the record Done, with the store's own copy of its reply. A reply within the reserve, and a tombstone, never need more room than the open
+// record had.
+func (s *Store) finish(h *held, r *store.Record, now store.Time) error {
+	e := h.shard.done.encode(*r, h.service.number)
 	size := doneSize(len(e) - entryHeader)
 	var records, had int64 = 1, 0
 	if h.open != nil {
@@ -51,7 +52,10 @@ func (s *Store) finish(h *held, r store.Record, now store.Time) error {
 	if err := s.room.take(records, size-had); err != nil {
 		return err
 	}
-	h.shard.done.add(h.hash, e, r.PurgeAt, now)
+	kept := h.shard.done.at(h.shard.done.add(h.hash, e, r.PurgeAt, now)).record
+	if r.Reply != nil {
+		r.Reply = kept[len(kept)-len(r.Reply):]
+	}
 	if h.open != nil {
 		h.service.count[h.open.record.State]--
 		h.shard.close(h.open)

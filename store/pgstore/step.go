@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -169,7 +170,7 @@ func (s *Store) complete(ctx context.Context, q store.AdvanceRequest) (a store.A
 	}
 	done := f.record()
 	if q.End == store.EndReply {
-		done.Reply = q.Reply
+		done.Reply = bytes.Clone(q.Reply)
 	}
 	s.see(store.Time(f.now))
 	return store.Answer{Verdict: store.Applied, Record: done, Now: store.Time(f.now), Watermark: store.Time(f.watermark)}, true, nil

@@ -76,12 +76,15 @@ func g1Reply(w *world) {
 		r := w.started()
 		sent := bytes.Clone(reply)
 		send := func(q *store.AdvanceRequest) { q.Reply = sent }
-		w.want(w.advance(store.OpComplete, r.Identity, r.Token, send), store.Applied)
+		done := w.want(w.advance(store.OpComplete, r.Identity, r.Token, send), store.Applied)
 		if !bytes.Equal(sent, reply) {
 			w.Error("the store changed the caller's slice")
 		}
 		for i := range sent {
 			sent[i] ^= 0xff // the caller reuses its buffer
+		}
+		if !bytes.Equal(done.Reply, reply) {
+			w.Error("the answer's reply is the caller's slice")
 		}
 		got := w.want(w.claim(r.Identity, w.token()), store.Replay)
 		expect(w, "End of a reply", got.End, store.EndReply)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/onceward/onceward/store"
@@ -83,6 +84,7 @@ func (r *Reference) step(
 	}
 	r.disk.write(who, token, s, r.cfg.Rules.Mark)
 	r.wake()
+	s.Answer.Record.Reply = bytes.Clone(s.Answer.Record.Reply) // the caller's slice is the caller's
 	return s.Answer, nil
 }
 
