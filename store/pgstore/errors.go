@@ -42,3 +42,17 @@ func failed(op string, err error) error {
 	}
 	return fmt.Errorf("pgstore: %s: %w", op, err)
 }
+
+// failedMigration is failed, for what creates tables: it needs other privileges than what uses them, and a server that writes.
+func failedMigration(err error) error {
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		switch server.Code {
+		case "42501":
+			return fmt.Errorf("pgstore: migrate: %w: %w (connect as the owner of the tables; in an empty database, as a role with CREATE on it)", ErrGrants, err)
+		case "0A000": // BEGIN READ WRITE during recovery
+			return fmt.Errorf("pgstore: migrate: %w: %w (this server is a standby: %s)", ErrReadOnly, err, hints["25006"].hint)
+		}
+	}
+	return failed("migrate", err)
+}

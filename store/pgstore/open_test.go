@@ -85,6 +85,12 @@ func TestStandbyIsRefused(t *testing.T) {
 	}
 	pool.Reset()
 	wantRefused(t, pool, ErrReadOnly, "target_session_attrs=read-write")
+	if _, err := Migrate(t.Context(), pool, ""); !errors.Is(err, ErrReadOnly) || !strings.Contains(err.Error(), "target_session_attrs=read-write") {
+		t.Errorf("Migrate on a standby: %v", err)
+	}
+	if found, missing, err := Pending(t.Context(), pool, ""); found != SchemaVersion || len(missing) > 0 || err != nil {
+		t.Errorf("Pending on a standby: %d, %v, %v", found, missing, err)
+	}
 	if _, err := s.Get(t.Context(), identity("k", 0)); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("Get on a standby: %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +68,49 @@ func TestMigrationsRunAsPlainSQL(t *testing.T) {
 		if _, err := New(t.Context(), pool, Config{Schema: name}); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Pending says what Migrate would do, and neither touches what a newer build has made.
+func TestPendingIsWhatMigrateWouldDo(t *testing.T) {
+	pool := open(t, pgtest.Shared(t).MustDatabase(t))
+	all, err := Migrations("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, missing, err := Pending(t.Context(), pool, ""); found != 0 || !slices.Equal(missing, all) || err != nil {
+		t.Errorf("in an empty database: %d, %d migrations, %v", found, len(missing), err)
+	}
+	if _, err := Migrate(t.Context(), pool, ""); err != nil {
+		t.Fatal(err)
+	}
+	if found, missing, err := Pending(t.Context(), pool, ""); found != SchemaVersion || len(missing) > 0 || err != nil {
+		t.Errorf("after Migrate: %d, %v, %v", found, missing, err)
+	}
+	exec(t, pool, "INSERT INTO onceward.versions VALUES (1000, 1)")
+	if found, err := Migrate(t.Context(), pool, ""); found != 1000 || err != nil {
+		t.Errorf("Migrate with a newer schema that says it is compatible: %d, %v", found, err)
+	}
+	exec(t, pool, "INSERT INTO onceward.versions VALUES (1001, 1000)")
+	_, migrated := Migrate(t.Context(), pool, "")
+	_, missing, pending := Pending(t.Context(), pool, "")
+	for name, err := range map[string]error{"Migrate": migrated, "Pending": pending} {
+		if !errors.Is(err, ErrSchema) || !strings.Contains(fmt.Sprint(err), "deploy a newer build") || missing != nil {
+			t.Errorf("%s with a schema that is too new: %v", name, err)
+		}
+	}
+}
+
+// Whoever may not make the tables is told what the one who makes them needs, which is not what Grants gives.
+func TestMigrateNamesTheRoleThatMay(t *testing.T) {
+	server := pgtest.Shared(t)
+	owner := open(t, server.MustDatabase(t))
+	role := "idle_" + database(owner)
+	exec(t, owner, "CREATE ROLE "+role+" LOGIN")
+	pool := open(t, server.URLAs(role, database(owner)))
+	_, err := Migrate(t.Context(), pool, "")
+	if !errors.Is(err, ErrGrants) || !strings.Contains(err.Error(), "CREATE") || strings.Contains(err.Error(), "pgstore.Grants") {
+		t.Errorf("Migrate without privileges: %v", err)
 	}
 }
 
