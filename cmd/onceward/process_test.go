@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/onceward/onceward/store/pgstore/pgtest"
 )
 
 // asCommand makes the test binary behave as the command that is built from this package, with its signals and exit codes.
@@ -21,7 +23,7 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtest.Main(m))
 }
 
 // process is a running `onceward faults`.

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onceward/onceward/store/pgstore"
+)
+
+func newMigrate() *cobra.Command {
+	return newGroup("migrate", "Make the tables of a store, or bring them up to date", newMigratePostgres())
+}
+
+// migration is what a command line asks for.
+type migration struct {
+	database
+
+	print, apply bool
+	role         string // for --grants
+}
+
+// newMigratePostgres runs the migrations, or shows what somebody else shall run.
+func newMigratePostgres() *cobra.Command {
+	var m migration
+	cmd := &cobra.Command{
+		Use:   "postgres --print | --apply | --grants ROLE",
+		Short: "The tables in PostgreSQL",
+		Long: `Brings the tables of package pgstore up to what this build needs. Run it as often as you like, and from several places at once.
+
+--apply runs what is missing, in one transaction, as a role that may create the schema, or owns it. --print writes the SQL of what is missing, for
+a migration tool of your own; run it in one transaction. Without a database it writes all of it. --grants writes the statements that let
+a role serve, and no more; the owner of the tables runs them.`,
+		Example: `  DATABASE_URL=postgres://owner@db.example/app onceward migrate postgres --apply
+  onceward migrate postgres --print --dsn '' > migrations/0042_onceward.sql
+  onceward migrate postgres --grants payouts | psql -1 "$DATABASE_URL"`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			grants := cmd.Flags().Changed("grants")
+			chosen := 0
+			for _, on := range []bool{m.print, m.apply, grants} {
+				if on {
+					chosen++
+				}
+			}
+			switch {
+			case chosen != 1:
+				return errors.New("use one of --print, --apply and --grants ROLE")
+			case grants:
+				return m.writeGrants(cmd.OutOrStdout())
+			case m.apply:
+				return m.run(cmd)
+			}
+			return m.write(cmd)
+		},
+	}
+	m.addTo(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&m.print, "print", false, "write the SQL of the missing migrations; of all of them without a database")
+	flags.BoolVar(&m.apply, "apply", false, "run the missing migrations")
+	flags.StringVar(&m.role, "grants", "", "write the least privileges that `ROLE` needs to serve")
+	return cmd
+}
+
+func (m *migration) writeGrants(w io.Writer) error {
+	if m.role == "" {
+		return errors.New("--grants is empty: use the name of the role that serves")
+	}
+	sql, err := pgstore.Grants(m.schema, m.role)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, sql)
+	return err
+}
+
+func (m *migration) run(cmd *cobra.Command) error {
+	all, err := pgstore.Migrations(m.schema)
+	if err != nil {
+		return err
+	}
+	pool, err := m.open(cmd)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	found, err := pgstore.Migrate(cmd.Context(), pool, m.schema)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	fmt.Fprintf(out, "%s: %s\n", m.place(pool), versionFound(found))
+	for _, step := range all {
+		if step.Version > found {
+			fmt.Fprintf(out, "applied %s, now at version %d\n", step.Name, step.Version)
+		}
+	}
+	return nil
+}
+
+// write puts SQL on stdout and what was found on stderr, so that the one can go into a file.
+func (m *migration) write(cmd *cobra.Command) error {
+	missing, err := pgstore.Migrations(m.schema)
+	if err != nil {
+		return err
+	}
+	if dsn, _ := m.given(cmd); dsn != "" {
+		pool, err := m.open(cmd)
+		if err != nil {
+			return err
+		}
+		defer pool.Close()
+		var found int
+		if found, missing, err = pgstore.Pending(cmd.Context(), pool, m.schema); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", m.place(pool), versionFound(found))
+	}
+	for _, step := range missing {
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "-- %s: to version %d of schema %s\n%s\n", step.Name, step.Version, m.schema, step.SQL); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func versionFound(found int) string {
+	switch {
+	case found == 0:
+		return "found no tables"
+	case found == pgstore.SchemaVersion:
+		return fmt.Sprintf("found version %d, which is what this build needs: nothing to do", found)
+	case found > pgstore.SchemaVersion:
+		return fmt.Sprintf("found version %d, newer than this build's %d and compatible with it: nothing to do", found, pgstore.SchemaVersion)
+	}
+	return fmt.Sprintf("found version %d, this build needs %d", found, pgstore.SchemaVersion)
+}
