@@ -36,7 +36,7 @@ func (d *database) addTo(cmd *cobra.Command) {
 	cmd.Args = noArguments
 }
 
-// given returns the connection string and what to call it; --dsn '' stands for no database, whatever the environment says.
+// given returns the connection string and what to call it; an empty --dsn stands for no database, whatever the environment says.
 func (d *database) given(cmd *cobra.Command) (dsn, name string) {
 	if cmd.Flags().Changed("dsn") {
 		return d.dsn, "--dsn"
