@@ -2,7 +2,6 @@ package pgstore
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -23,34 +22,21 @@ func NewTransactor(ctx context.Context, pool *pgxpool.Pool, c TransactConfig) (*
 	if err != nil {
 		return nil, err
 	}
-	if _, err := inspect(ctx, pool, c.Schema); err != nil {
+	traits, err := inspect(ctx, pool, c.Schema)
+	if err != nil {
 		return nil, err
 	}
-	return &Transactor{&engine{config: c}}, nil
+	return &Transactor{newEngine(c, &pgxLink{
+		pool:    pool,
+		own:     newTransactSQL(c.Schema, c.clock),
+		sql:     newStatements(c.Schema, c.clock),
+		records: c.Schema + ".records_pkey",
+		timeout: c.StoreTimeout,
+		commit:  c.SaveLimit,
+	}, traits)}, nil
 }
 
 // Transact carries out a plain function once per key, in the transaction that it is given. See [onceward.Executor] for what comes back.
 func (t *Transactor) Transact(ctx context.Context, call onceward.Call, fn func(context.Context, pgx.Tx) onceward.Outcome) (onceward.Result, error) {
 	return t.Do(ctx, call, func(ctx context.Context, _ onceward.Attempt) onceward.Outcome { return fn(ctx, Tx(ctx)) })
 }
-
-// engine is what transactors have in common.
-type engine struct{ config TransactConfig }
-
-// Do implements [onceward.Executor].
-func (e *engine) Do(context.Context, onceward.Call, func(context.Context, onceward.Attempt) onceward.Outcome) (onceward.Result, error) {
-	return onceward.Result{}, &onceward.Error{Op: "do", Err: onceward.ErrClosed}
-}
-
-// Window is how long a key is remembered after its completion.
-func (e *engine) Window() time.Duration { return e.config.Window }
-
-// Guarantee says what holds, with the server's settings as they were when the transactor was made.
-func (e *engine) Guarantee() onceward.Guarantee { return onceward.Guarantee{} }
-
-// Close lets the functions that run come to their end and begins no more. If ctx ends first, Close returns its error. The pool stays open.
-func (e *engine) Close(context.Context) error { return nil }
-
-// Tx is the transaction of the guarded function that ctx belongs to. Whoever holds it cannot commit it or roll it back: how the function ends
-// decides. Outside of a guarded function every method of the result fails with [onceward.ErrNoAttempt]; none works outside of a transaction by mistake.
-func Tx(context.Context) pgx.Tx { return nil }

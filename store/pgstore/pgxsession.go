@@ -1,0 +1,214 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/onceward/onceward/store"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// pgxLink is the way by pgx: flights are batches.
+type pgxLink struct {
+	pool    *pgxpool.Pool
+	own     transactSQL
+	sql     statements
+	records string        // name of the table's index that holds uniqueness
+	timeout time.Duration // of a round trip, and for a connection
+	commit  time.Duration // of the last flight, which may have to wait for standbys
+}
+
+func (l *pgxLink) size() int { return int(l.pool.Config().MaxConns) }
+
+// pgxSession is a connection that has sent its first flight.
+type pgxSession struct {
+	link    *pgxLink
+	conn    *pgxpool.Conn
+	tx      *txRun
+	began   time.Time // the transaction's now()
+	values  context.Context
+	dropped bool
+}
+
+func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
+	var f found
+	acquiring, stop := context.WithTimeout(ctx, l.timeout)
+	conn, err := l.pool.Acquire(acquiring)
+	stop()
+	if err != nil {
+		return nil, f, fmt.Errorf("%w: %w", errNoConnection, err)
+	}
+	s := &pgxSession{link: l, conn: conn, values: context.WithoutCancel(ctx)}
+	var b pgx.Batch
+	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
+	b.Queue(lockRecord, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
+	b.Queue(l.own.enter, q.who.ID[:], []byte(q.who.Service)).QueryRow(func(r pgx.Row) error {
+		return r.Scan(append([]any{nil, &s.began}, f.targets()...)...)
+	})
+	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)
+	defer stop()
+	results := conn.SendBatch(bounded, &b)
+	if err := results.Close(); err != nil {
+		s.drop()
+		return nil, f, err
+	}
+	s.tx = &txRun{conn: conn.Conn(), inner: results.Tx()}
+	return s, f, nil
+}
+
+func (s *pgxSession) context(ctx context.Context) context.Context {
+	return context.WithValue(ctx, txKey{}, &tx{run: s.tx, inner: s.tx.inner})
+}
+
+func (s *pgxSession) end() { s.tx.end() }
+
+func (s *pgxSession) state() (txState, error) {
+	raw := s.conn.Conn().PgConn()
+	switch {
+	case raw.IsClosed(), raw.IsBusy(): // busy: somebody whom the function has left behind is using it
+		return txLost, s.tx.cause()
+	case raw.TxStatus() == 'E':
+		return txAborted, s.tx.cause()
+	case raw.TxStatus() != 'T':
+		return txEnded, nil
+	}
+	return txOpen, nil
+}
+
+// flight sends a batch and hands its answers to read, one after another.
+func (s *pgxSession) flight(limit time.Duration, b *pgx.Batch, read func(pgx.BatchResults) error) error {
+	ctx, stop := context.WithTimeout(s.values, limit)
+	defer stop()
+	results := s.conn.SendBatch(ctx, b)
+	err := read(results)
+	if closing := results.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+func (s *pgxSession) finish(old, done store.Record, k keeping) error {
+	var b pgx.Batch
+	if old.State != store.Absent {
+		b.Queue(s.link.sql.remove, old.ID[:], old.Token[:], int64(old.Version))
+	}
+	b.Queue(s.link.own.finish, doneArgs(s.began, done, k)...)
+	b.Queue(commit)
+	return s.commit(&b)
+}
+
+func (s *pgxSession) hold(open store.Record) error {
+	var b pgx.Batch
+	b.Queue(s.link.sql.insert, insertArgs(open)...)
+	b.Queue(commit)
+	return s.commit(&b)
+}
+
+// commit sends statements that COMMIT ends, and understands what comes back.
+func (s *pgxSession) commit(b *pgx.Batch) error {
+	var tag pgconn.CommandTag
+	err := s.flight(s.link.commit, b, func(r pgx.BatchResults) (err error) {
+		for range b.Len() {
+			if tag, err = r.Exec(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return s.link.understand(err, tag.String())
+}
+
+// understand says what the end of a last flight means.
+func (l *pgxLink) understand(err error, tag string) error {
+	var server *pgconn.PgError
+	switch {
+	case err == nil && tag != commit:
+		return fmt.Errorf("pgstore: COMMIT was answered with %q", tag)
+	case err == nil:
+		return nil
+	case isCode(err, oddSquareRoot):
+		return fmt.Errorf("%w: %w", ErrEnded, err)
+	case errors.As(err, &server) && server.Code == uniqueViolation && server.SchemaName+"."+server.ConstraintName == l.records:
+		return fmt.Errorf("%w: %w", errTaken, err)
+	case isLost(err):
+		return fmt.Errorf("%w: %w", errCut, err)
+	}
+	return err
+}
+
+func (s *pgxSession) undo() error {
+	state, _ := s.state()
+	if state == txLost {
+		return errCut
+	}
+	var b pgx.Batch
+	if state == txOpen { // in an aborted transaction no question is allowed
+		b.Queue(checkSame, s.began)
+	}
+	b.Queue("ROLLBACK")
+	err := s.flight(s.link.timeout, &b, func(r pgx.BatchResults) error { return nil })
+	return s.link.understand(err, commit)
+}
+
+func (s *pgxSession) remember(q entry, old, done store.Record, k keeping) (f found, made bool, err error) {
+	if old.State != store.Absent { // a record that is replaced: rare enough for a flight more
+		return f, true, s.replace(q, old, done, k)
+	}
+	var b pgx.Batch
+	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
+	b.Queue(lockRecord, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
+	b.Queue(s.link.own.remember, doneArgs(millisDown(k.window), done, k)...)
+	b.Queue(commit)
+	var tag pgconn.CommandTag
+	err = s.flight(q.wait+s.link.commit, &b, func(r pgx.BatchResults) (err error) {
+		for n := range b.Len() {
+			if n == 2 {
+				err = r.QueryRow().Scan(append(f.targets(), &made)...)
+			} else {
+				tag, err = r.Exec()
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return f, made, s.link.understand(err, tag.String())
+}
+
+func (s *pgxSession) replace(q entry, old, done store.Record, k keeping) error {
+	s.drop() // first: the pool may have one connection only
+	again, _, err := s.link.open(s.values, q)
+	if err != nil {
+		return err
+	}
+	defer again.drop()
+	return again.finish(old, done, k)
+}
+
+// drop rolls back at leisure. A connection that will not be rolled back is closed, by the pool, and then the server does it.
+func (s *pgxSession) drop() {
+	if s.dropped {
+		return
+	}
+	s.dropped = true
+	raw := s.conn.Conn().PgConn()
+	ctx, stop := context.WithTimeout(s.values, s.link.timeout)
+	defer stop()
+	switch {
+	case raw.IsClosed():
+	case raw.IsBusy():
+		_ = raw.Close(ctx)
+	case raw.TxStatus() != 'I':
+		_, _ = s.conn.Exec(ctx, "ROLLBACK")
+	}
+	s.conn.Release()
+}

@@ -1,0 +1,132 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/onceward/onceward/store"
+)
+
+const readCommitted = pgx.ReadCommitted
+
+// link is a way to the database.
+type link interface {
+	// open takes a connection and sends the first flight: BEGIN, the lock, and behind it the record, watermark and clock. On an error nothing is left
+	// open. If no connection was to be had, the error wraps errNoConnection.
+	open(ctx context.Context, q entry) (session, found, error)
+
+	size() int // most connections at a time
+}
+
+var errNoConnection = errors.New("pgstore: no connection to the database")
+
+// session is a connection in a transaction that holds the lock of one record. Its methods bound themselves.
+type session interface {
+	context(ctx context.Context) context.Context // for the function: has the transaction
+	end()                                        // the function has ended: it loses the transaction
+	state() (txState, error)                     // with the error that aborted it, if known
+
+	// finish writes the finished record, in place of old if there was one, and commits, in one flight that raises unless it writes exactly
+	// one row in the transaction that open began: [ErrEnded].
+	finish(old, done store.Record, k keeping) error
+
+	// undo rolls back, after a look at whether it is still the transaction that open began: [ErrEnded].
+	undo() error
+
+	// remember writes a finished record if it is absent and its key admissible, after undo, in one flight. It returns what was found before.
+	remember(q entry, old, done store.Record, k keeping) (f found, made bool, err error)
+
+	hold(open store.Record) error // writes an open record and commits
+	drop()                        // rolls back what is open and gives the connection back
+}
+
+// entry is what a transaction begins with.
+type entry struct {
+	who       store.Identity
+	isolation pgx.TxIsoLevel
+	wait      time.Duration // for the lock
+	idle      time.Duration // after which the server ends a transaction that its client has left alone
+}
+
+func (p *pass) entry(isolation pgx.TxIsoLevel, wait time.Duration) entry {
+	return entry{p.who, isolation, wait, p.e.config.HandlerLimit + p.e.config.SaveLimit}
+}
+
+// keeping is how long a record is kept.
+type keeping struct{ window, guard time.Duration }
+
+func (e *engine) keep() keeping { return keeping{e.config.Window, e.config.Skew} }
+
+// txState is what has become of a transaction.
+type txState uint8
+
+const (
+	txOpen    txState = iota
+	txAborted         // by an error; it can only be rolled back
+	txEnded           // by a COMMIT or ROLLBACK that is not ours
+	txLost            // with its connection; what was not committed is rolled back
+)
+
+// SQLSTATEs that decide something.
+const (
+	lockNotAvailable = "55P03"
+	uniqueViolation  = "23505"
+	serialization    = "40001"
+	deadlock         = "40P01"
+	abortedTx        = "25P02"
+	noStatement      = "26000" // a prepared statement was deallocated behind pgx's back
+	stalePlan        = "0A000" // a prepared statement's tables were changed
+	diskFull         = "53100"
+	oddSquareRoot    = "2201F" // our own raise: another transaction than the one begun
+	divisionByZero   = "22012" // our own raise: not exactly one row
+)
+
+func isCode(err error, codes ...string) bool {
+	var server *pgconn.PgError
+	if !errors.As(err, &server) {
+		return false
+	}
+	for _, c := range codes {
+		if server.Code == c {
+			return true
+		}
+	}
+	return false
+}
+
+// isServers reports whether the server itself has said that a statement failed, and so that nothing of its transaction can have been committed.
+func isServers(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server)
+}
+
+// isLost reports whether the connection is gone, or was never there: it is open what became of the last flight.
+func isLost(err error) bool {
+	var server *pgconn.PgError
+	if !errors.As(err, &server) {
+		return err != nil
+	}
+	class := server.Code[:min(2, len(server.Code))]
+	return class == "08" || class == "57" && server.Code != "57014" || server.Code == "25P03" || server.Code == "XX000" && server.Severity == "FATAL"
+}
+
+// mayRunAgain reports whether another attempt may do better. An aborted transaction counts: a function may have swallowed what aborted it. A
+// function that has run out of time does not.
+func mayRunAgain(err error) bool {
+	switch {
+	case err == nil, errors.Is(err, errCut), errors.Is(err, errTaken):
+		return true
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return false
+	}
+	return isLost(err) || isCode(err, serialization, deadlock, abortedTx, noStatement, stalePlan)
+}
+
+var (
+	errCut   = errors.New("pgstore: the answer to the commit was lost")
+	errTaken = errors.New("pgstore: the record has been written by another transaction") // the index held
+)

@@ -1,0 +1,78 @@
+package pgstore
+
+import (
+	"strings"
+	"time"
+
+	"github.com/onceward/onceward/store"
+)
+
+// transactSQL is the SQL of transactions, beside [statements], with schema and clock filled in.
+type transactSQL struct{ enter, finish, remember string }
+
+const (
+	// lockRecord bounds the wait for the lock and takes it. It is a statement of its own: the one that reads must begin, and take its snapshot, after
+	// the wait. The old bound is kept where the next statement finds it: SET LOCAL … TO DEFAULT would not bring back what the session, or the
+	// user's pool, had set.
+	lockRecord = `SELECT set_config('onceward.lock_timeout', current_setting('lock_timeout'), true), set_config('lock_timeout', $1::text, true),
+	CASE current_setting('idle_in_transaction_session_timeout') WHEN '0' THEN set_config('idle_in_transaction_session_timeout', $2::text, true) END,
+	pg_advisory_xact_lock($3::bigint)`
+
+	// sameTransaction raises (2201F) where now(), the moment at which a transaction began, is not that of the transaction which took the lock. Measured
+	// against a savepoint that would be gone: it costs no subtransaction, and nothing on the wire.
+	sameTransaction = `sqrt(CASE WHEN now() = $1::timestamptz THEN 1::float8 ELSE -1::float8 END) > 0`
+
+	checkSame = "SELECT " + sameTransaction
+)
+
+func newTransactSQL(schema, clock string) transactSQL {
+	const columns = `id, service, token, principal, key, stamp, hint, fingerprint_version, fingerprint, policy, state,
+		first_seen, version, claims, ended, doubted, safe_new_key, done_at, purge_at, reply`
+	const values = `$2::bytea, $3::bytea, $4::bytea, $5::bytea, $6::bytea, $7::bigint, $8::bigint, $9::smallint, $10::bytea, $11::smallint, 3,
+		$12::bigint, $13::bigint, $14::int, $15::smallint, $16::boolean, false, env.now, greatest($7::bigint, env.now) + $17::bigint + $18::bigint, $19::bytea`
+	fill := strings.NewReplacer("{schema}", schema, "{clock}", clock, "{same}", sameTransaction, "{columns}", columns, "{values}", values,
+		"{record}", recordColumns).Replace
+	return transactSQL{
+		// The wait is over, so its bound goes back to what it was.
+		enter: fill(`SELECT set_config('lock_timeout', current_setting('onceward.lock_timeout'), true), now(), {clock}, pg_is_in_recovery(),
+	coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), -1::bigint, {record} r.reply
+FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
+
+		// COMMIT is on its way behind it, so it raises (22012) unless it writes exactly one row: with none the effect would be committed, and its
+		// record not. The time is the server's at this moment; now() would be that of the transaction's beginning.
+		finish: fill(`WITH env AS MATERIALIZED (
+	SELECT {clock} AS now
+), made AS (
+	INSERT INTO {schema}.records ({columns})
+	SELECT {values} FROM env WHERE {same}
+	RETURNING true
+) SELECT 1 / count(*) FROM made`),
+
+		// The answer of a function that was rolled back: admitted anew, for time has passed. Whoever is there already becomes the answer.
+		remember: fill(`WITH env AS MATERIALIZED (
+	SELECT {clock} AS now, coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $3::bytea), 0) AS watermark
+), made AS (
+	INSERT INTO {schema}.records ({columns})
+	SELECT {values} FROM env
+	WHERE ($7::bigint IS NULL OR $7::bigint > watermark AND $7::bigint BETWEEN now - $1::bigint AND now + $18::bigint)
+		AND NOT EXISTS (SELECT FROM {schema}.records WHERE id = $2::bytea)
+	ON CONFLICT (id) DO NOTHING
+	RETURNING true
+)
+SELECT env.now, pg_is_in_recovery(), env.watermark, -1::bigint, {record} r.reply, EXISTS (SELECT FROM made)
+FROM env LEFT JOIN {schema}.records r ON r.id = $2::bytea`),
+	}
+}
+
+// doneArgs are the parameters of finish and remember; the first differs.
+func doneArgs(first any, r store.Record, k keeping) []any {
+	version, sum := printOrNull(r.Fingerprint)
+	return []any{
+		first, r.ID[:], []byte(r.Service), r.Token[:], []byte(r.Principal), []byte(r.Key), orNull(r.Stamp), orNull(store.Time(r.Hint)), version, sum,
+		int16(r.Policy), int64(r.FirstSeen), int64(r.Version), int32(r.Claims), int16(r.End), r.Doubted,
+		millis(k.window), millis(k.guard), replyOf(r.End, r.Reply),
+	}
+}
+
+// inMillis is a duration as a setting of PostgreSQL. Zero would mean no bound.
+func inMillis(d time.Duration) string { return itoa(max(millis(d), 1)) + "ms" }
