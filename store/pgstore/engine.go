@@ -21,6 +21,7 @@ type engine struct {
 	joining joining
 	slots   chan struct{} // a place for each connection that may wait long for a lock
 	pace    atomic.Int64  // moving average of how long functions run, in nanoseconds
+	behind  func(func())  // does what a caller need not wait for; tests do it later
 
 	random sync.Mutex // of config.Rand
 
@@ -30,7 +31,9 @@ type engine struct {
 }
 
 func newEngine(c TransactConfig, l link, t store.Traits) *engine {
-	return &engine{config: c, link: l, traits: t, slots: make(chan struct{}, max(1, l.size()/2))}
+	e := &engine{config: c, link: l, traits: t, slots: make(chan struct{}, max(1, l.size()/2))}
+	e.behind = e.inBackground
+	return e
 }
 
 // Do implements [onceward.Executor].
@@ -59,8 +62,8 @@ func (e *engine) enter() bool {
 	return !e.closed
 }
 
-// behind does what the caller need not wait for. The caller is counted in.
-func (e *engine) behind(do func()) {
+// inBackground does what the caller, who is counted in, need not wait for.
+func (e *engine) inBackground(do func()) {
 	e.work.Add(1)
 	go func() {
 		defer e.work.Done()
