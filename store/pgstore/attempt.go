@@ -71,7 +71,7 @@ func (a *attempt) settle(out onceward.Outcome) (result onceward.Result, again bo
 	case saves:
 		return a.save(out)
 	case out.Ending == onceward.EndReject:
-		result, err = a.reject(out)
+		return a.reject(out)
 	default:
 		result, err = a.free(out)
 	}
@@ -107,25 +107,26 @@ func (a *attempt) done(out onceward.Outcome) (r store.Record, kept bool) {
 }
 
 // reject undoes what the function did, and then remembers its answer. A duplicate that slips in between becomes the answer.
-func (a *attempt) reject(out onceward.Outcome) (onceward.Result, error) {
+func (a *attempt) reject(out onceward.Outcome) (result onceward.Result, again bool, err error) {
 	if err := a.s.undo(); errors.Is(err, ErrEnded) {
-		return a.ended()
+		result, err = a.ended()
+		return result, false, err
 	}
 	done, kept := a.done(out)
 	f, made, err := a.s.remember(a.entry(readCommitted, a.e.config.StoreTimeout), a.old, done, a.e.keep())
 	a.s.drop()
 	switch {
 	case err == nil && made:
-		return onceward.Result{Reply: out.Reply, Standing: onceward.Saved, NotKept: !kept}, nil
+		return onceward.Result{Reply: out.Reply, Standing: onceward.Saved, NotKept: !kept}, false, nil
 	case err == nil:
 		if step := store.Claim(f.record(), a.request(), f.env()); step.Write != store.Put {
 			a.alone = true
-			return a.answer(step.Answer)
+			result, err = a.answer(step.Answer)
+			return result, false, err
 		}
 		err = errors.New("pgstore: the record is absent, and could not be made")
 	}
-	result, _, err := a.failed(out, err, true)
-	return result, err
+	return a.failed(out, err, true)
 }
 
 // free undoes what the function did. At READ COMMITTED nobody else can have written the record meanwhile, since the lock was ours until now; at the other
