@@ -1,0 +1,235 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/onceward/onceward"
+)
+
+// told is what a call came to.
+type told struct {
+	onceward.Result
+	err error
+}
+
+// inBackground calls.
+func inBackground(call func() (onceward.Result, error)) <-chan told {
+	c := make(chan told, 1)
+	go func() {
+		r, err := call()
+		c <- told{r, err}
+	}()
+	return c
+}
+
+// holding lets a function of x pay and then wait. It returns when it waits; let ends it.
+func (b *bank) holding(t *testing.T, x *Transactor, key onceward.Key) (first <-chan told, let func()) {
+	t.Helper()
+	at, on := make(chan struct{}), make(chan struct{})
+	first = inBackground(func() (onceward.Result, error) {
+		return x.Transact(t.Context(), callOf(key), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
+			out := b.pay(key)(ctx, tx)
+			close(at)
+			<-on
+			return out
+		})
+	})
+	<-at
+	return first, sync.OnceFunc(func() { close(on) })
+}
+
+// A duplicate in another process waits before its function runs, and then has the reply.
+func TestTransactDuplicateWaitsBeforeItRuns(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	x, y := b.transactor(t, db.pool, TransactConfig{Wait: time.Minute}), b.transactor(t, db.pool, TransactConfig{Wait: time.Minute})
+	key := keyOf(t, "k")
+	first, let := b.holding(t, x, key)
+	second := inBackground(func() (onceward.Result, error) {
+		return y.Transact(t.Context(), callOf(key), func(context.Context, pgx.Tx) onceward.Outcome {
+			t.Error("the duplicate runs")
+			return onceward.Free(onceward.Reply{})
+		})
+	})
+	somebodyWaits(t, db)
+	let()
+	if r := <-first; r.err != nil || r.Replayed {
+		t.Errorf("first: %v, %v", r.Result, r.err)
+	}
+	if r := <-second; r.err != nil || !r.Replayed || string(r.Reply.Body) != "paid k" {
+		t.Errorf("second: %v, %v", r.Result, r.err)
+	}
+	b.balance(t, "k")
+}
+
+// At the other levels a duplicate that has waited cannot see what it waited for. It runs, loses at the end, and answers from the record: also where its
+// function has given up because of what it met.
+func TestTransactLoserAnswersFromTheRecord(t *testing.T) {
+	db := serving(t)
+	for _, isolation := range isolations[1:] {
+		for _, end := range []onceward.Outcome{
+			onceward.Save(onceward.Reply{Status: 1}), onceward.Reject(onceward.Reply{Status: 1}), onceward.Free(onceward.Reply{Status: 1}),
+			onceward.DoubtError(errors.New("x")),
+		} {
+			t.Run(fmt.Sprint(isolation, end.Ending), func(t *testing.T) {
+				b := newBank(t, db)
+				x, y := b.transactor(t, db.pool, TransactConfig{Isolation: isolation}), b.transactor(t, db.pool, TransactConfig{Isolation: isolation, Wait: time.Minute})
+				key := keyOf(t, "k")
+				first, let := b.holding(t, x, key)
+				runs := 0
+				second := inBackground(func() (onceward.Result, error) {
+					return y.Transact(t.Context(), callOf(key), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
+						runs++
+						if _, err := tx.Exec(ctx, "INSERT INTO "+b.schema+".ledger (key, amount) VALUES ('twice', 1)"); err != nil {
+							t.Error(err)
+						}
+						return end
+					})
+				})
+				somebodyWaits(t, db)
+				let()
+				if r := <-first; r.err != nil || r.Replayed {
+					t.Errorf("first: %v, %v", r.Result, r.err)
+				}
+				if r := <-second; r.err != nil || !r.Replayed || string(r.Reply.Body) != "paid k" || runs != 1 {
+					t.Errorf("second: %v, %v, %d runs", r.Result, r.err, runs)
+				}
+				b.balance(t, "k")
+			})
+		}
+	}
+}
+
+// A wait is bounded, and its answer says when to come again.
+func TestTransactWaitIsBounded(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	key := keyOf(t, "k")
+	first, let := b.holding(t, b.transactor(t, db.pool, TransactConfig{}), key)
+	defer func() { <-first }()
+	defer let()
+	for _, wait := range []time.Duration{onceward.NoWait, 10 * time.Millisecond, 100 * time.Millisecond} {
+		x := b.transactor(t, db.pool, TransactConfig{Wait: wait})
+		began := time.Now()
+		_, err := x.Transact(t.Context(), callOf(key), b.pay(key))
+		var e *onceward.Error
+		if !errors.As(err, &e) || !errors.Is(err, onceward.ErrInProgress) || e.RetryAfter == 0 {
+			t.Errorf("%v: %v", wait, err)
+		}
+		if took := time.Since(began); took < wait {
+			t.Errorf("it waits %v instead of %v", took, wait)
+		}
+	}
+	// In the same process nobody asks the database, and a caller that leaves stops waiting.
+	x := b.transactor(t, db.pool, TransactConfig{Wait: time.Minute})
+	other := keyOf(t, "l")
+	second, letSecond := b.holding(t, x, other)
+	defer func() { <-second }()
+	defer letSecond()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := x.Transact(ctx, callOf(other), b.pay(other)); !errors.Is(err, onceward.ErrInProgress) || !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller that has left: %v", err)
+	}
+}
+
+// What the session had set is what the function finds: SET LOCAL … TO DEFAULT would give it the role's.
+func TestTransactRestoresTheLockTimeout(t *testing.T) {
+	db := ownDatabase(t)
+	exec(t, db.owner, "ALTER DATABASE "+database(db.owner)+" SET lock_timeout = '9s'")
+	config := db.pool.Config()
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "SET lock_timeout = '7s'")
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	b := newBank(t, db)
+	show := func(q interface {
+		QueryRow(context.Context, string, ...any) pgx.Row
+	}) (got string) {
+		if err := q.QueryRow(t.Context(), "SELECT current_setting('lock_timeout')").Scan(&got); err != nil {
+			t.Error(err)
+		}
+		return got
+	}
+	key := keyOf(t, "k")
+	if _, err := b.transactor(t, pool, TransactConfig{}).Transact(t.Context(), callOf(key), func(_ context.Context, tx pgx.Tx) onceward.Outcome {
+		if got := show(tx); got != "7s" {
+			t.Errorf("in the function lock_timeout is %s, want the session's 7s", got)
+		}
+		return onceward.Save(onceward.Reply{})
+	}); err != nil {
+		t.Error(err)
+	}
+	if got := show(pool); got != "7s" {
+		t.Errorf("afterwards lock_timeout is %s, want the session's 7s", got)
+	}
+}
+
+// 200 copies of ten requests, whose owners are in another process and take their time, on a pool of four: whoever else comes is served.
+func TestStarveNobody(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	pool := open(t, db.pool.Config().ConnString()+"&pool_max_conns=4")
+	x := b.transactor(t, pool, TransactConfig{Wait: time.Minute})
+	holder, err := db.owner.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paid []string
+	for k := range 10 { // as an owner in another process would
+		key := keyOf(t, fmt.Sprint("held-", k))
+		if _, err := holder.Exec(t.Context(), "SELECT pg_advisory_xact_lock($1)", idLock(callOf(key).Scope.Identity(key).ID)); err != nil {
+			t.Fatal(err)
+		}
+		paid = append(paid, key.Text())
+	}
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	fresh := 0
+	for n := range 200 {
+		key := keyOf(t, fmt.Sprint("held-", n%10))
+		all.Go(func() {
+			r, err := x.Transact(t.Context(), callOf(key), b.pay(key))
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil || string(r.Reply.Body) != "paid "+key.Text() {
+				t.Errorf("a copy: %v, %v", r, err)
+			}
+			if !r.Replayed {
+				fresh++
+			}
+		})
+	}
+	somebodyWaits(t, db)
+	var longest time.Duration
+	for n := range 20 {
+		key, began := keyOf(t, fmt.Sprint("free-", n)), time.Now()
+		if r, err := x.Transact(t.Context(), callOf(key), b.pay(key)); err != nil || r.Replayed {
+			t.Errorf("somebody else: %v, %v", r, err)
+		}
+		longest = max(longest, time.Since(began))
+		paid = append(paid, key.Text())
+	}
+	t.Logf("somebody else waited for %v at most", longest)
+	if err := holder.Rollback(t.Context()); err != nil {
+		t.Error(err)
+	}
+	all.Wait()
+	if fresh != 10 {
+		t.Errorf("%d copies ran, want 10", fresh)
+	}
+	b.balance(t, paid...)
+}
