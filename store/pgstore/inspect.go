@@ -12,12 +12,16 @@ import (
 
 // inspect says what the database can promise, or why it cannot serve.
 func inspect(ctx context.Context, pool *pgxpool.Pool, schema string) (store.Traits, error) {
-	fail := func(err error) (store.Traits, error) { return store.Traits{}, failed("open", err) }
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
-		return fail(err)
+		return store.Traits{}, failed("open", err)
 	}
 	defer conn.Release()
+	return examine(ctx, conn, schema)
+}
+
+func examine(ctx context.Context, conn querier, schema string) (store.Traits, error) {
+	fail := func(err error) (store.Traits, error) { return store.Traits{}, failed("open", err) }
 	var standby bool
 	var readOnly, fsync, pages, sync, standbys, user string
 	if err := conn.QueryRow(ctx, `SELECT pg_is_in_recovery(), current_setting('transaction_read_only'), current_setting('fsync'),
