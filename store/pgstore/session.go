@@ -3,10 +3,11 @@ package pgstore
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/onceward/onceward/store"
 )
@@ -85,33 +86,31 @@ const (
 	divisionByZero   = "22012" // our own raise: not exactly one row
 )
 
+// serverError is an error that the server itself has reported, in whatever driver's words.
+type serverError interface {
+	error
+	SQLState() string
+}
+
 func isCode(err error, codes ...string) bool {
-	var server *pgconn.PgError
-	if !errors.As(err, &server) {
-		return false
-	}
-	for _, c := range codes {
-		if server.Code == c {
-			return true
-		}
-	}
-	return false
+	var server serverError
+	return errors.As(err, &server) && slices.Contains(codes, server.SQLState())
 }
 
 // isServers reports whether the server itself has said that a statement failed, and so that nothing of its transaction can have been committed.
 func isServers(err error) bool {
-	var server *pgconn.PgError
+	var server serverError
 	return errors.As(err, &server)
 }
 
 // isLost reports whether the connection is gone, or was never there: it is open what became of the last flight.
 func isLost(err error) bool {
-	var server *pgconn.PgError
+	var server serverError
 	if !errors.As(err, &server) {
 		return err != nil
 	}
-	class := server.Code[:min(2, len(server.Code))]
-	return class == "08" || class == "57" && server.Code != "57014" || server.Code == "25P03" || server.Code == "XX000" && server.Severity == "FATAL"
+	code := server.SQLState()
+	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P") || code == "25P03" || code == "25P04"
 }
 
 // mayRunAgain reports whether another attempt may do better. An aborted transaction counts: a function may have swallowed what aborted it. A

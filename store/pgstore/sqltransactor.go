@@ -3,7 +3,8 @@ package pgstore
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"database/sql/driver"
+	"sync"
 
 	"github.com/onceward/onceward"
 )
@@ -21,12 +22,24 @@ type SQLTransactor struct{ *engine }
 
 var _ onceward.Executor = (*SQLTransactor)(nil)
 
-// NewSQLTransactor is [NewTransactor] for a pool of database/sql. Its driver may be pgx's or another that sends a query without arguments as it is.
-func NewSQLTransactor(_ context.Context, _ *sql.DB, c TransactConfig) (*SQLTransactor, error) {
-	if _, err := c.withDefaults(); err != nil {
+// NewSQLTransactor is [NewTransactor] for a pool of database/sql. Its driver is pgx's stdlib, or another that sends a text without parameters as it is
+// and whose errors have a method SQLState.
+func NewSQLTransactor(ctx context.Context, db *sql.DB, c TransactConfig) (*SQLTransactor, error) {
+	c, err := c.withDefaults()
+	if err != nil {
 		return nil, err
 	}
-	return nil, errors.ErrUnsupported
+	traits, err := examine(ctx, sqlQuerier{db}, c.Schema)
+	if err != nil {
+		return nil, err
+	}
+	return &SQLTransactor{newEngine(c, &sqlLink{
+		db:      db,
+		own:     newTransactSQL(c.Schema, c.clock),
+		sql:     newStatements(c.Schema, c.clock),
+		timeout: c.StoreTimeout,
+		commit:  c.SaveLimit,
+	}, traits)}, nil
 }
 
 // Transact carries out a plain function once per key, in the transaction that it is given. See [onceward.Executor] for what comes back.
@@ -34,6 +47,117 @@ func (t *SQLTransactor) Transact(ctx context.Context, call onceward.Call, fn fun
 	return t.Do(ctx, call, func(ctx context.Context, _ onceward.Attempt) onceward.Outcome { return fn(ctx, SQL(ctx)) })
 }
 
-// SQL is the transaction of the guarded function that ctx belongs to. Outside of a guarded function every method of the result fails with
-// [onceward.ErrNoAttempt].
-func SQL(context.Context) Querier { return nil }
+type sqlKey struct{}
+
+// SQL is the transaction of the guarded function that ctx belongs to: what sqlc, ent, GORM and squirrel need, and nothing that could end it. Outside of a
+// guarded function, and after it has ended, every method fails, with an error that wraps [onceward.ErrNoAttempt].
+func SQL(ctx context.Context) Querier {
+	if r, ok := ctx.Value(sqlKey{}).(*sqlRun); ok {
+		return r
+	}
+	return &sqlRun{over: true}
+}
+
+// sqlRun is the transaction of one run.
+type sqlRun struct {
+	conn *sql.Conn
+
+	mu    sync.Mutex
+	over  bool
+	fault error // the newest error of the server
+	close func() // ends what is being read; nil: nothing is
+}
+
+func (r *sqlRun) use() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return errOutside
+	}
+	return nil
+}
+
+func (r *sqlRun) see(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if isServers(err) && (r.fault == nil || !isCode(err, abortedTx)) {
+		r.fault = err
+	}
+	return err
+}
+
+func (r *sqlRun) cause() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fault
+}
+
+// end takes the transaction from the function, and closes what it may have forgotten to.
+func (r *sqlRun) end() {
+	r.mu.Lock()
+	close := r.close
+	r.over, r.close = true, nil
+	r.mu.Unlock()
+	if close != nil {
+		close()
+	}
+}
+
+func (r *sqlRun) reading(close func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.close = close
+}
+
+// ExecContext is database/sql's.
+func (r *sqlRun) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := r.use(); err != nil {
+		return nil, err
+	}
+	result, err := r.conn.ExecContext(ctx, query, args...)
+	return result, r.see(err)
+}
+
+// QueryContext is database/sql's.
+func (r *sqlRun) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := r.use(); err != nil {
+		return nil, err
+	}
+	rows, err := r.conn.QueryContext(ctx, query, args...)
+	if err == nil {
+		r.reading(func() { _ = rows.Close() })
+	}
+	return rows, r.see(err)
+}
+
+// QueryRowContext is database/sql's.
+func (r *sqlRun) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if r.use() != nil {
+		return nowhere().QueryRowContext(ctx, query)
+	}
+	row := r.conn.QueryRowContext(ctx, query, args...)
+	if r.see(row.Err()) == nil {
+		r.reading(func() { _ = row.Scan() }) // which closes it
+	}
+	return row
+}
+
+// PrepareContext is database/sql's. The statement ends with the function.
+func (r *sqlRun) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	if err := r.use(); err != nil {
+		return nil, err
+	}
+	statement, err := r.conn.PrepareContext(ctx, query)
+	return statement, r.see(err)
+}
+
+// nowhere is a database that cannot be reached: only so does one get a *sql.Row that holds an error.
+var nowhere = sync.OnceValue(func() *sql.DB { return sql.OpenDB(unreachable{}) })
+
+type unreachable struct{}
+
+// Connect fails.
+func (unreachable) Connect(context.Context) (driver.Conn, error) { return nil, errOutside }
+
+// Driver has none.
+func (unreachable) Driver() driver.Driver { return nil }

@@ -8,7 +8,7 @@ import (
 )
 
 // transactSQL is the SQL of transactions, beside [statements], with schema and clock filled in.
-type transactSQL struct{ enter, finish, remember string }
+type transactSQL struct{ enter, finish, remember, rememberOrRaise string }
 
 const (
 	// lockRecord bounds the wait for the lock and takes it. It is a statement of its own: the one that reads must begin, and take its snapshot, after
@@ -32,6 +32,18 @@ func newTransactSQL(schema, clock string) transactSQL {
 		$12::bigint, $13::bigint, $14::int, $15::smallint, $16::boolean, false, env.now, greatest($7::bigint, env.now) + $17::bigint + $18::bigint, $19::bytea`
 	fill := strings.NewReplacer("{schema}", schema, "{clock}", clock, "{same}", sameTransaction, "{columns}", columns, "{values}", values,
 		"{record}", recordColumns).Replace
+	// The answer of a function that was rolled back: admitted anew, for time has passed. Whoever is there already becomes the answer.
+	remember := fill(`WITH env AS MATERIALIZED (
+	SELECT {clock} AS now, coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $3::bytea), 0) AS watermark
+), made AS (
+	INSERT INTO {schema}.records ({columns})
+	SELECT {values} FROM env
+	WHERE ($7::bigint IS NULL OR $7::bigint > watermark AND $7::bigint BETWEEN now - $1::bigint AND now + $18::bigint)
+		AND NOT EXISTS (SELECT FROM {schema}.records WHERE id = $2::bytea)
+	ON CONFLICT (id) DO NOTHING
+	RETURNING true
+)
+`)
 	return transactSQL{
 		// The wait is over, so its bound goes back to what it was.
 		enter: fill(`SELECT set_config('lock_timeout', current_setting('onceward.lock_timeout'), true), now(), {clock}, pg_is_in_recovery(),
@@ -48,19 +60,9 @@ FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
 	RETURNING true
 ) SELECT 1 / count(*) FROM made`),
 
-		// The answer of a function that was rolled back: admitted anew, for time has passed. Whoever is there already becomes the answer.
-		remember: fill(`WITH env AS MATERIALIZED (
-	SELECT {clock} AS now, coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $3::bytea), 0) AS watermark
-), made AS (
-	INSERT INTO {schema}.records ({columns})
-	SELECT {values} FROM env
-	WHERE ($7::bigint IS NULL OR $7::bigint > watermark AND $7::bigint BETWEEN now - $1::bigint AND now + $18::bigint)
-		AND NOT EXISTS (SELECT FROM {schema}.records WHERE id = $2::bytea)
-	ON CONFLICT (id) DO NOTHING
-	RETURNING true
-)
-SELECT env.now, pg_is_in_recovery(), env.watermark, -1::bigint, {record} r.reply, EXISTS (SELECT FROM made)
+		remember: remember + fill(`SELECT env.now, pg_is_in_recovery(), env.watermark, -1::bigint, {record} r.reply, EXISTS (SELECT FROM made)
 FROM env LEFT JOIN {schema}.records r ON r.id = $2::bytea`),
+		rememberOrRaise: remember + "SELECT 1 / count(*) FROM made", // where COMMIT comes in the same text
 	}
 }
 

@@ -306,6 +306,7 @@ func TestTransactTx(t *testing.T) {
 		_, err = large.Create(ctx, 0)
 		must("LargeObjects", err)
 		_, _ = tx.Query(ctx, "SELECT generate_series(1, 100000)") // left open: it is read to its end
+		_ = tx.QueryRow(ctx, "SELECT 1")                          // which fails, since the connection is busy
 		return onceward.Save(onceward.Reply{})
 	})
 	if err != nil {

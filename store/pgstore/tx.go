@@ -70,12 +70,16 @@ func (r *txRun) cause() error {
 	return r.fault
 }
 
-// reading notes how to end what the function reads: it may forget to.
-func (r *txRun) reading(close func()) {
+// reading notes how to end what the function reads: it may forget to. What it began to read while it read something else has failed.
+func (r *txRun) reading(busy bool, close func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.close = close
+	if !busy {
+		r.close = close
+	}
 }
+
+func (r *txRun) busy() bool { return r.conn.PgConn().IsBusy() }
 
 // end takes the transaction from the function, and reads what is left to read.
 func (r *txRun) end() {
@@ -145,9 +149,11 @@ func (t *tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, erro
 	if err := t.run.use(); err != nil {
 		return &rows{err: err}, err
 	}
+	busy := t.run.busy()
 	inner, err := t.inner.Query(ctx, sql, args...)
-	t.run.reading(inner.Close)
-	return &rows{Rows: inner, run: t.run}, t.run.see(err)
+	reading := &rows{Rows: inner, run: t.run}
+	t.run.reading(busy, reading.Close)
+	return reading, t.run.see(err)
 }
 
 // QueryRow is pgx's.
@@ -155,8 +161,9 @@ func (t *tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	if err := t.run.use(); err != nil {
 		return oneRow{err: err}
 	}
+	busy := t.run.busy()
 	inner := t.inner.QueryRow(ctx, sql, args...)
-	t.run.reading(func() { _ = inner.Scan() })
+	t.run.reading(busy, func() { _ = t.run.see(inner.Scan()) })
 	return oneRow{inner: inner, run: t.run}
 }
 
@@ -165,8 +172,9 @@ func (t *tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	if err := t.run.use(); err != nil {
 		return pgx.FailedBatchResults(b, err)
 	}
+	busy := t.run.busy()
 	inner := t.inner.SendBatch(ctx, b)
-	t.run.reading(func() { _ = t.run.see(inner.Close()) })
+	t.run.reading(busy, func() { _ = t.run.see(inner.Close()) })
 	return &batchResults{BatchResults: inner, run: t.run}
 }
 

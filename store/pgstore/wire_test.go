@@ -125,7 +125,7 @@ func (w *wire) carry(client net.Conn) {
 			name, _, _ := bytes.Cut(rest, []byte{0})
 			isCommit = names[string(name)]
 		case 'Q':
-			isCommit = strings.EqualFold(string(bytes.TrimRight(body, "\x00")), commit)
+			isCommit = bytes.HasSuffix(bytes.ToUpper(bytes.TrimRight(body, "\x00")), []byte(commit))
 		}
 		if isCommit {
 			if w.reached != nil {
