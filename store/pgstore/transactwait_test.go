@@ -34,6 +34,8 @@ func inBackground(call func() (onceward.Result, error)) <-chan told {
 func (b *bank) holding(t *testing.T, x *Transactor, key onceward.Key) (first <-chan told, let func()) {
 	t.Helper()
 	at, on := make(chan struct{}), make(chan struct{})
+	let = sync.OnceFunc(func() { close(on) })
+	t.Cleanup(let) // before Close, which waits for it
 	first = inBackground(func() (onceward.Result, error) {
 		return x.Transact(t.Context(), callOf(key), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
 			out := b.pay(key)(ctx, tx)
@@ -43,7 +45,7 @@ func (b *bank) holding(t *testing.T, x *Transactor, key onceward.Key) (first <-c
 		})
 	})
 	<-at
-	return first, sync.OnceFunc(func() { close(on) })
+	return first, let
 }
 
 // A duplicate in another process waits before its function runs, and then has the reply.
@@ -106,6 +108,31 @@ func TestTransactLoserAnswersFromTheRecord(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Uniqueness rests on the index. Somebody who writes the record without the lock, as two ids with one lock might, makes the transaction lose.
+func TestTransactIndexDecides(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	x := b.transactor(t, db.pool, TransactConfig{})
+	key, other := keyOf(t, "k"), keyOf(t, "other")
+	if _, err := x.Transact(t.Context(), callOf(other), b.pay(other)); err != nil {
+		t.Fatal(err)
+	}
+	id := callOf(key).Scope.Identity(key).ID
+	runs := 0
+	result, err := x.Transact(t.Context(), callOf(key), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
+		runs++
+		if _, err := db.owner.Exec(ctx, fmt.Sprintf(`INSERT INTO %[1]s.records SELECT r.* FROM %[1]s.records old, jsonb_populate_record(old, jsonb_build_object('id', $1::bytea::text)) r`,
+			b.schema), id[:]); err != nil {
+			t.Fatal(err)
+		}
+		return b.pay(key)(ctx, tx)
+	})
+	if err != nil || !result.Replayed || string(result.Reply.Body) != "paid other" || runs != 1 {
+		t.Errorf("%v, %v, %d runs", result, err, runs)
+	}
+	b.balance(t, "other")
 }
 
 // A wait is bounded, and its answer says when to come again.
