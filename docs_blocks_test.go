@@ -20,7 +20,7 @@ var blockImports = map[string]string{
 	"storetest": modulePath + "/store/storetest", "pgstore": modulePath + "/store/pgstore", "mysqlstore": modulePath + "/store/mysqlstore",
 	"redisstore": modulePath + "/store/redisstore", "pebblestore": modulePath + "/store/pebblestore",
 	"oncehttp": modulePath + "/oncehttp", "oncegrpc": modulePath + "/oncegrpc", "retry": modulePath + "/retry", "faults": modulePath + "/faults",
-	"testing": "testing",
+	"testing": "testing", "pgx": "github.com/jackc/pgx/v5",
 }
 
 // docBlock is a ```go block of a document.

@@ -1,6 +1,7 @@
 // Package pgstore keeps the deduplication table in PostgreSQL; it is tested with version 15.
 //
-// [New] opens a [Store], for operations whose effects are outside of the database: a guard claims, starts and completes. The tables are made by
+// [NewTransactor] makes a [Transactor], for operations whose effects are in this database: effect, record and reply are committed in one transaction, exactly
+// once. [New] opens a [Store], for operations whose effects are outside of it: a guard claims, starts and completes. The tables are made by
 // [Migrate], or by one's own migration tool from [Migrations]; [Grants] has the least privileges that a role needs. README.md has a whole program.
 //
 // # How a step is one atomic moment
@@ -15,4 +16,11 @@
 //
 // A purge removes records and raises the watermark in one commit, and everybody reads the two in one snapshot: nobody sees a record gone
 // and its key admissible.
+//
+// # How a transaction is exactly once
+//
+// The first flight begins it, takes the advisory lock on the id, and reads record, watermark and clock in a statement of its own; the last one inserts the
+// finished record and commits. The last write raises unless it writes exactly one row in the transaction that was begun, for COMMIT is on its way behind
+// it. The lock makes duplicates wait; the index decides. After any error, a lost answer to COMMIT first of all, the record is read again behind the lock, which a
+// transaction that is still alive somewhere would hold: what is read then is final.
 package pgstore

@@ -35,8 +35,11 @@ func (p *pass) lead(ctx context.Context) (onceward.Result, error) {
 	}
 	running, stop := context.WithTimeoutCause(context.WithoutCancel(ctx), p.e.config.HandlerLimit, errHandlerLimit)
 	defer stop()
-	opening := ctx
 	for n := 1; ; n++ {
+		opening := ctx
+		if n > 1 { // from the first run on, the caller's leaving ends nothing
+			opening = running
+		}
 		s, f, err := p.open(opening)
 		if err != nil {
 			return onceward.Result{}, err
@@ -51,7 +54,6 @@ func (p *pass) lead(ctx context.Context) (onceward.Result, error) {
 		if !again {
 			return result, err
 		}
-		opening = running // from the first run on the caller's leaving ends nothing
 		pause(n)
 	}
 }

@@ -11,7 +11,9 @@ import (
 // answer turns what a record says into a reply or an error.
 func (p *pass) answer(a store.Answer) (onceward.Result, error) {
 	p.told = a.Verdict == store.Replay || a.Verdict == store.Unknown
-	fail := func(err error, hint string) (onceward.Result, error) { return onceward.Result{}, p.refuse(err, false, hint) }
+	fail := func(err error, hint string) (onceward.Result, error) {
+		return onceward.Result{}, p.refuse(err, false, hint)
+	}
 	switch a.Verdict {
 	case store.Replay:
 		return p.replay(a.Record)

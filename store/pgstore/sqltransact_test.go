@@ -137,7 +137,9 @@ func TestSQLTransactTraps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBank(t, db)
 			x := b.sqlTransactor(t, pool, TransactConfig{})
-			raise := func(code string) string { return fmt.Sprintf("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '%s'; END $$", code) }
+			raise := func(code string) string {
+				return fmt.Sprintf("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '%s'; END $$", code)
+			}
 			save := onceward.Save(onceward.Reply{})
 			for _, c := range []struct {
 				name string

@@ -62,10 +62,10 @@ func SQL(ctx context.Context) Querier {
 type sqlRun struct {
 	conn *sql.Conn
 
-	mu    sync.Mutex
-	over  bool
-	fault error // the newest error of the server
-	close func() // ends what is being read; nil: nothing is
+	mu     sync.Mutex
+	over   bool
+	fault  error  // the newest error of the server
+	finish func() // ends what is being read; nil: nothing is
 }
 
 func (r *sqlRun) use() error {
@@ -95,18 +95,18 @@ func (r *sqlRun) cause() error {
 // end takes the transaction from the function, and closes what it may have forgotten to.
 func (r *sqlRun) end() {
 	r.mu.Lock()
-	close := r.close
-	r.over, r.close = true, nil
+	finish := r.finish
+	r.over, r.finish = true, nil
 	r.mu.Unlock()
-	if close != nil {
-		close()
+	if finish != nil {
+		finish()
 	}
 }
 
-func (r *sqlRun) reading(close func()) {
+func (r *sqlRun) reading(finish func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.close = close
+	r.finish = finish
 }
 
 // ExecContext is database/sql's.

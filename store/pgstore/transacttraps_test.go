@@ -164,7 +164,9 @@ func TestTransactUsersOwnConstraint(t *testing.T) {
 func TestTransactRunsAgain(t *testing.T) {
 	db := serving(t)
 	b := newBank(t, db)
-	raise := func(code string) string { return fmt.Sprintf("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '%s'; END $$", code) }
+	raise := func(code string) string {
+		return fmt.Sprintf("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '%s'; END $$", code)
+	}
 	for _, c := range []struct {
 		name, code string
 		how        func(context.Context, pgx.Tx, string) error // raises; nil: swallowed
@@ -401,7 +403,9 @@ func TestTransactMeetsTheRecordStore(t *testing.T) {
 		want(t, a, err, store.Granted)
 		return q
 	}
-	pay := func(key onceward.Key) (onceward.Result, error) { return x.Transact(t.Context(), callOf(key), b.pay(key)) }
+	pay := func(key onceward.Key) (onceward.Result, error) {
+		return x.Transact(t.Context(), callOf(key), b.pay(key))
+	}
 	keys := map[string]onceward.Key{}
 	for _, name := range []string{"claimed", "started", "rerun", "rerun-reject"} {
 		keys[name] = keyOf(t, name)
@@ -441,7 +445,9 @@ func TestTransactMeetsTheRecordStore(t *testing.T) {
 		a, err := s.Advance(t.Context(), q)
 		want(t, a, err, store.Lost)
 	}
-	result, err = x.Transact(t.Context(), callOf(keys["rerun-reject"]), func(ctx context.Context, tx pgx.Tx) onceward.Outcome { return onceward.Reject(onceward.Reply{Status: 7}) })
+	result, err = x.Transact(t.Context(), callOf(keys["rerun-reject"]), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
+		return onceward.Reject(onceward.Reply{Status: 7})
+	})
 	if err != nil || result.Reply.Status != 7 {
 		t.Errorf("rejected: %v, %v", result, err)
 	}

@@ -36,10 +36,10 @@ type txRun struct {
 	conn  *pgx.Conn
 	inner pgx.Tx
 
-	mu    sync.Mutex
-	over  bool
-	fault error  // the newest error of the server, or of the connection
-	close func() // ends what is being read; nil: nothing is
+	mu     sync.Mutex
+	over   bool
+	fault  error  // the newest error of the server, or of the connection
+	finish func() // ends what is being read; nil: nothing is
 }
 
 // use fails once the function has ended.
@@ -71,11 +71,11 @@ func (r *txRun) cause() error {
 }
 
 // reading notes how to end what the function reads: it may forget to. What it began to read while it read something else has failed.
-func (r *txRun) reading(busy bool, close func()) {
+func (r *txRun) reading(busy bool, finish func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !busy {
-		r.close = close
+		r.finish = finish
 	}
 }
 
@@ -84,11 +84,11 @@ func (r *txRun) busy() bool { return r.conn.PgConn().IsBusy() }
 // end takes the transaction from the function, and reads what is left to read.
 func (r *txRun) end() {
 	r.mu.Lock()
-	over, close := r.over, r.close
-	r.over, r.close = true, nil
+	over, finish := r.over, r.finish
+	r.over, r.finish = true, nil
 	r.mu.Unlock()
-	if !over && close != nil {
-		close()
+	if !over && finish != nil {
+		finish()
 	}
 }
 

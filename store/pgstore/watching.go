@@ -127,7 +127,9 @@ func (b *batchResults) Query() (pgx.Rows, error) {
 }
 
 // QueryRow is pgx's.
-func (b *batchResults) QueryRow() pgx.Row { return oneRow{inner: b.BatchResults.QueryRow(), run: b.run} }
+func (b *batchResults) QueryRow() pgx.Row {
+	return oneRow{inner: b.BatchResults.QueryRow(), run: b.run}
+}
 
 // Close is pgx's.
 func (b *batchResults) Close() error { return b.run.see(b.BatchResults.Close()) }
