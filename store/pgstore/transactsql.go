@@ -11,12 +11,13 @@ import (
 type transactSQL struct{ enter, finish, remember, rememberOrRaise string }
 
 const (
-	// lockRecord bounds the wait for the lock and takes it. It is a statement of its own: the one that reads must begin, and take its snapshot, after
-	// the wait. The old bound is kept where the next statement finds it: SET LOCAL … TO DEFAULT would not bring back what the session, or the
-	// user's pool, had set.
-	lockRecord = `SELECT set_config('onceward.lock_timeout', current_setting('lock_timeout'), true), set_config('lock_timeout', $1::text, true),
-	CASE current_setting('idle_in_transaction_session_timeout') WHEN '0' THEN set_config('idle_in_transaction_session_timeout', $2::text, true) END,
-	pg_advisory_xact_lock($3::bigint)`
+	// lockRecord takes the lock, and bounds the wait for it where there is one. It is a statement of its own: the one that reads must begin, and take its
+	// snapshot, after the wait. The old bound is kept where the next statement finds it: SET LOCAL … TO DEFAULT would not bring back what the session,
+	// or the user's pool, had set. A lock that is free needs no bound, and a waiter cannot be overtaken: who asks for a lock that others wait for does
+	// not get it.
+	lockRecord = `SELECT CASE WHEN pg_try_advisory_xact_lock($3::bigint) THEN NULL ELSE
+	set_config('onceward.lock_timeout', current_setting('lock_timeout'), true) || set_config('lock_timeout', $1::text, true) || pg_advisory_xact_lock($3::bigint)::text END,
+	CASE current_setting('idle_in_transaction_session_timeout') WHEN '0' THEN set_config('idle_in_transaction_session_timeout', $2::text, true) END`
 
 	// sameTransaction raises (2201F) where now(), the moment at which a transaction began, is not that of the transaction which took the lock. Measured
 	// against a savepoint that would be gone: it costs no subtransaction, and nothing on the wire.
@@ -45,8 +46,8 @@ func newTransactSQL(schema, clock string) transactSQL {
 )
 `)
 	return transactSQL{
-		// The wait is over, so its bound goes back to what it was.
-		enter: fill(`SELECT set_config('lock_timeout', current_setting('onceward.lock_timeout'), true), now(), {clock}, pg_is_in_recovery(),
+		// If there was a wait it is over, and its bound goes back to what it was.
+		enter: fill(`SELECT CASE WHEN current_setting('onceward.lock_timeout', true) <> '' THEN set_config('lock_timeout', current_setting('onceward.lock_timeout'), true) END, now(), {clock}, pg_is_in_recovery(),
 	coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), -1::bigint, {record} r.reply
 FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
 

@@ -191,14 +191,35 @@ func TestTransactRestoresTheLockTimeout(t *testing.T) {
 		}
 		return got
 	}
-	key := keyOf(t, "k")
-	if _, err := b.transactor(t, pool, TransactConfig{}).Transact(t.Context(), callOf(key), func(_ context.Context, tx pgx.Tx) onceward.Outcome {
-		if got := show(tx); got != "7s" {
-			t.Errorf("in the function lock_timeout is %s, want the session's 7s", got)
+	x := b.transactor(t, pool, TransactConfig{})
+	key, held := keyOf(t, "k"), keyOf(t, "held")
+	found := func(key onceward.Key) func() (onceward.Result, error) {
+		return func() (onceward.Result, error) {
+			return x.Transact(t.Context(), callOf(key), func(_ context.Context, tx pgx.Tx) onceward.Outcome {
+				if got := show(tx); got != "7s" {
+					t.Errorf("in the function lock_timeout is %s, want the session's 7s", got)
+				}
+				return onceward.Save(onceward.Reply{})
+			})
 		}
-		return onceward.Save(onceward.Reply{})
-	}); err != nil {
+	}
+	if _, err := found(key)(); err != nil {
 		t.Error(err)
+	}
+	holder, err := db.owner.Begin(t.Context()) // and after a wait
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := holder.Exec(t.Context(), "SELECT pg_advisory_xact_lock($1)", idLock(callOf(held).Scope.Identity(held).ID)); err != nil {
+		t.Fatal(err)
+	}
+	waited := inBackground(found(held))
+	somebodyWaits(t, db)
+	if err := holder.Rollback(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if r := <-waited; r.err != nil {
+		t.Error(r.err)
 	}
 	if got := show(pool); got != "7s" {
 		t.Errorf("afterwards lock_timeout is %s, want the session's 7s", got)
