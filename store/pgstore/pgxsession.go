@@ -50,8 +50,16 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
 	b.Queue(lockRecord, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
-	b.Queue(l.own.enter, q.who.ID[:], []byte(q.who.Service)).QueryRow(func(r pgx.Row) error {
-		return r.Scan(append([]any{nil, &s.began}, f.targets()...)...)
+	b.Queue(l.own.enterPacked, q.who.ID[:], []byte(q.who.Service)).Query(func(r pgx.Rows) error {
+		defer r.Close()
+		if !r.Next() {
+			return r.Err()
+		}
+		if err := r.Scan(nil, &s.began, &f.now, &f.standby, &f.watermark, nil); err != nil {
+			return err
+		}
+		f.until = -1
+		return unpack(r, 5, f.row.targets())
 	})
 	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)
 	defer stop()

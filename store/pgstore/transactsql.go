@@ -8,7 +8,7 @@ import (
 )
 
 // transactSQL is the SQL of transactions, beside [statements], with schema and clock filled in.
-type transactSQL struct{ enter, finish, remember, rememberOrRaise string }
+type transactSQL struct{ enter, enterPacked, finish, remember, rememberOrRaise string }
 
 const (
 	// lockRecord takes the lock, and bounds the wait for it where there is one. It is a statement of its own: the one that reads must begin, and take its
@@ -22,6 +22,9 @@ const (
 	// sameTransaction raises (2201F) where now(), the moment at which a transaction began, is not that of the transaction which took the lock. Measured
 	// against a savepoint that would be gone: it costs no subtransaction, and nothing on the wire.
 	sameTransaction = `sqrt(CASE WHEN now() = $1::timestamptz THEN 1::float8 ELSE -1::float8 END) > 0`
+
+	// restore: if there was a wait it is over, and its bound goes back to what it was.
+	restore = `SELECT CASE WHEN current_setting('onceward.lock_timeout', true) <> '' THEN set_config('lock_timeout', current_setting('onceward.lock_timeout'), true) END, `
 
 	checkSame = "SELECT " + sameTransaction
 )
@@ -46,10 +49,14 @@ func newTransactSQL(schema, clock string) transactSQL {
 )
 `)
 	return transactSQL{
-		// If there was a wait it is over, and its bound goes back to what it was.
-		enter: fill(`SELECT CASE WHEN current_setting('onceward.lock_timeout', true) <> '' THEN set_config('lock_timeout', current_setting('onceward.lock_timeout'), true) END, now(), {clock}, pg_is_in_recovery(),
+		// All that decides, in one snapshot: nobody sees a record purged and the watermark below it.
+		enter: restore + fill(`now(), {clock}, pg_is_in_recovery(),
 	coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), -1::bigint, {record} r.reply
 FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
+
+		// The same with the record as one value, NULL where there is none: a third of the time, for what is usually absent.
+		enterPacked: restore + fill(`now(), {clock}, pg_is_in_recovery(), coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0),
+	(SELECT ROW({record} r.reply) FROM {schema}.records r WHERE r.id = $1::bytea)`),
 
 		// COMMIT is on its way behind it, so it raises (22012) unless it writes exactly one row: with none the effect would be committed, and its
 		// record not. The time is the server's at this moment; now() would be that of the transaction's beginning.
