@@ -1,0 +1,81 @@
+package pgorm
+
+import (
+	"context"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	"entgo.io/ent/dialect/sql/sqlgraph"
+	"entgo.io/ent/schema/field"
+
+	"github.com/onceward/onceward/store/pgstore"
+)
+
+// entDriver is the transaction as ent's driver, for ent.NewClient(ent.Driver(newEntDriver(ctx))). Ent's own, entsql.NewDriver, panics where ent begins
+// a transaction, which it does for every UpdateOne.
+type entDriver struct{ entsql.Conn }
+
+func newEntDriver(ctx context.Context) entDriver {
+	return entDriver{entsql.Conn{ExecQuerier: pgstore.SQL(ctx)}}
+}
+
+// Dialect is PostgreSQL's.
+func (entDriver) Dialect() string { return dialect.Postgres }
+
+// Close does nothing: the transaction is onceward's.
+func (entDriver) Close() error { return nil }
+
+// Tx returns the same transaction.
+func (d entDriver) Tx(context.Context) (dialect.Tx, error) { return d, nil }
+
+// Commit leaves it to onceward.
+func (entDriver) Commit() error { return nil }
+
+// Rollback is refused: the handler's answer decides.
+func (entDriver) Rollback() error { return pgstore.ErrNotYours }
+
+// The calls are those of the code that ent generates for Create, UpdateOne and Update.
+var viaEnt = library{
+	name: "ent",
+	exec: sqlExecutor,
+	transfer: func(ctx context.Context, wish transfer) (int64, error) {
+		driver := newEntDriver(ctx)
+		create := sqlgraph.NewCreateSpec("transfers", sqlgraph.NewFieldSpec("id", field.TypeInt64))
+		create.SetField("payer", field.TypeString, payer)
+		create.SetField("payee", field.TypeString, payee)
+		create.SetField("amount", field.TypeInt64, wish.Amount)
+		if err := sqlgraph.CreateNode(ctx, driver, create); err != nil {
+			return 0, err
+		}
+		id := create.ID.Value.(int64)
+
+		// UpdateOne: in a transaction of ent's own.
+		one := sqlgraph.NewUpdateSpec("accounts", []string{"name", "balance"}, sqlgraph.NewFieldSpec("name", field.TypeString))
+		one.Node.ID.Value = payer
+		one.AddField("balance", field.TypeInt64, -wish.Amount)
+		var balance int64
+		one.ScanValues = func([]string) ([]any, error) { return []any{new(string), &balance}, nil }
+		one.Assign = func([]string, []any) error { return nil }
+		if err := sqlgraph.UpdateNode(ctx, driver, one); err != nil {
+			return 0, err
+		}
+
+		// Update, of all that a predicate fits.
+		many := sqlgraph.NewUpdateSpec("accounts", []string{"name"}, sqlgraph.NewFieldSpec("name", field.TypeString))
+		many.Predicate = func(s *entsql.Selector) { s.Where(entsql.EQ("name", payee)) }
+		many.AddField("balance", field.TypeInt64, wish.Amount)
+		_, err := sqlgraph.UpdateNodes(ctx, driver, many)
+		return id, err
+	},
+	escape: func(ctx context.Context) (ways []string) {
+		tx, err := newEntDriver(ctx).Tx(ctx)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		ways = notRefused(ways, "Rollback", tx.Rollback())
+		if err := tx.Commit(); err != nil { // ent ends each UpdateOne with it: it must be harmless
+			ways = append(ways, err.Error())
+		}
+		return canEnd(ways, pgstore.SQL(ctx))
+	},
+}

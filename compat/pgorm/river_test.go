@@ -1,0 +1,194 @@
+package pgorm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/onceward/onceward"
+	"github.com/onceward/onceward/oncehttp"
+	"github.com/onceward/onceward/store/memstore"
+	"github.com/onceward/onceward/store/pgstore"
+)
+
+// notify is a job: tell another service of a transfer. Its key is the transfer's child key, by which that service tells copies.
+type notify struct {
+	Key      string `json:"key" river:"unique"`
+	Transfer int64  `json:"transfer"`
+}
+
+// Kind is the job's name.
+func (notify) Kind() string { return "notify" }
+
+// InsertOpts makes the key unique.
+func (notify) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true}}
+}
+
+// outbox inserts jobs, and works none.
+var outbox = func() *river.Client[pgx.Tx] {
+	c, err := river.NewClient(riverpgxv5.New(nil), &river.Config{})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}()
+
+var viaRiver = library{
+	name: "river",
+	exec: func(t *testing.T, db *database) onceward.Executor {
+		migrator, err := rivermigrate.New(riverpgxv5.New(db.pool), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := migrator.Migrate(t.Context(), rivermigrate.DirectionUp, nil); err != nil {
+			t.Fatal(err)
+		}
+		return pgxExecutor(t, db)
+	},
+	transfer: func(ctx context.Context, wish transfer) (int64, error) {
+		id, err := sqlcPGX.transfer(ctx, wish)
+		if err != nil {
+			return 0, err
+		}
+		return id, enqueue(ctx, id)
+	},
+	escape: sqlcPGX.escape,
+	check: func(t *testing.T, db *database) { // a job for each transfer, with a key of its own
+		var transfers, jobs, keys int
+		err := db.pool.QueryRow(context.Background(), "SELECT (SELECT count(*) FROM transfers), count(*), count(DISTINCT args->>'key') FROM river_job").Scan(&transfers, &jobs, &keys)
+		if err != nil || jobs != transfers || keys != transfers {
+			t.Errorf("%d transfers, %d jobs with %d keys: %v", transfers, jobs, keys, err)
+		}
+		if _, err := db.pool.Exec(context.Background(), "DELETE FROM river_job"); err != nil {
+			t.Error(err)
+		}
+	},
+}
+
+// enqueue puts the job into the outbox, in the transaction of the guarded function that ctx belongs to.
+func enqueue(ctx context.Context, id int64) error {
+	key, err := onceward.Child(ctx, "notify")
+	if err != nil {
+		return err
+	}
+	job := notify{Key: key.Text(), Transfer: id}
+	if _, err := outbox.InsertTx(ctx, pgstore.Tx(ctx), job, nil); err != nil {
+		return err
+	}
+	again, err := outbox.InsertTx(ctx, pgstore.Tx(ctx), job, nil)
+	if err == nil && !again.UniqueSkippedAsDuplicate {
+		err = fmt.Errorf("a second job under %s", key.Text())
+	}
+	return err
+}
+
+// notifier works jobs: it sends their key with them. River works a job again when it has failed, or when its worker has died.
+type notifier struct {
+	river.WorkerDefaults[notify]
+	url    string
+	client *http.Client
+}
+
+// Work sends the job to the other service.
+func (n *notifier) Work(ctx context.Context, job *river.Job[notify]) error {
+	body, err := json.Marshal(job.Args)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, n.url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set(oncehttp.HeaderKey, job.Args.Key)
+	resp, err := n.client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusAccepted {
+		return fmt.Errorf("the other service answered %s", resp.Status)
+	}
+	return nil
+}
+
+// NextRetry is at once.
+func (*notifier) NextRetry(*river.Job[notify]) time.Time { return time.Now() }
+
+// The whole way: the reply to the transfer is lost, and so is the other service's reply to the job. One transfer, one job, one notification.
+func TestRiverOutbox(t *testing.T) {
+	db := newDatabase(t)
+	b := open(t, viaRiver, db, viaRiver.exec(t, db))
+	b.cut.Store(1)
+	if lost := b.post("k", `{"Amount":30}`); lost.err == nil {
+		t.Errorf("the reply arrived: %+v", lost)
+	}
+	if again := b.post("k", `{"Amount":30}`); again.status != http.StatusCreated || !again.replayed {
+		t.Errorf("again: %+v", again)
+	}
+	b.want(t, 1, 30)
+
+	guard, err := onceward.New(memstore.New(memstore.Config{}), onceward.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = guard.Close(context.Background()) })
+	once, err := oncehttp.Middleware(guard, oncehttp.Principal("notices", func(*http.Request) (string, error) { return "bank", nil }), oncehttp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notices atomic.Int64
+	other := &bank{} // for its way to lose replies
+	other.cut.Store(1)
+	other.Server = httptest.NewServer(other.losing(once(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		notices.Add(1)
+		w.WriteHeader(http.StatusAccepted)
+	}))))
+	t.Cleanup(other.Close)
+
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &notifier{url: other.URL, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
+	client, err := river.NewClient(riverpgxv5.New(b.db.pool), &river.Config{
+		Workers: workers,
+		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2}},
+		Logger:  slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, cancel := client.Subscribe(river.EventKindJobCompleted, river.EventKindJobFailed)
+	defer cancel()
+	if err := client.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := client.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, kind := range []river.EventKind{river.EventKindJobFailed, river.EventKindJobCompleted} {
+		select {
+		case e := <-events:
+			if e.Kind != kind {
+				t.Errorf("%s, want %s: %v", e.Kind, kind, e.Job.Errors)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("no event %s", kind)
+		}
+	}
+	if n := notices.Load(); n != 1 {
+		t.Errorf("%d notifications", n)
+	}
+}
