@@ -3,7 +3,6 @@ package pgorm
 import (
 	"context"
 
-	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
@@ -11,35 +10,12 @@ import (
 	"github.com/onceward/onceward/store/pgstore"
 )
 
-// entDriver is the transaction as ent's driver, for ent.NewClient(ent.Driver(newEntDriver(ctx))). Ent's own, entsql.NewDriver, panics where ent begins
-// a transaction, which it does for every UpdateOne.
-type entDriver struct{ entsql.Conn }
-
-func newEntDriver(ctx context.Context) entDriver {
-	return entDriver{entsql.Conn{ExecQuerier: pgstore.SQL(ctx)}}
-}
-
-// Dialect is PostgreSQL's.
-func (entDriver) Dialect() string { return dialect.Postgres }
-
-// Close does nothing: the transaction is onceward's.
-func (entDriver) Close() error { return nil }
-
-// Tx returns the same transaction.
-func (d entDriver) Tx(context.Context) (dialect.Tx, error) { return d, nil }
-
-// Commit leaves it to onceward.
-func (entDriver) Commit() error { return nil }
-
-// Rollback is refused: the handler's answer decides.
-func (entDriver) Rollback() error { return pgstore.ErrNotYours }
-
 // The calls are those of the code that ent generates for Create, UpdateOne and Update.
 var viaEnt = library{
 	name: "ent",
 	exec: sqlExecutor,
 	transfer: func(ctx context.Context, wish transfer) (int64, error) {
-		driver := newEntDriver(ctx)
+		driver := entTx(ctx)
 		create := sqlgraph.NewCreateSpec("transfers", sqlgraph.NewFieldSpec("id", field.TypeInt64))
 		create.SetField("payer", field.TypeString, payer)
 		create.SetField("payee", field.TypeString, payee)
@@ -68,7 +44,7 @@ var viaEnt = library{
 		return id, err
 	},
 	escape: func(ctx context.Context) (ways []string) {
-		tx, err := newEntDriver(ctx).Tx(ctx)
+		tx, err := entTx(ctx).Tx(ctx)
 		if err != nil {
 			return []string{err.Error()}
 		}

@@ -12,28 +12,11 @@ import (
 	"github.com/onceward/onceward/store/pgstore"
 )
 
-// gormPool is the transaction as GORM's ConnPool. That it has Commit and Rollback tells GORM that it is within a transaction, so that its own nested
-// ones are savepoints. GORM wants it to be a pointer.
-type gormPool struct{ pgstore.Querier }
-
-// Commit is refused.
-func (*gormPool) Commit() error { return pgstore.ErrNotYours }
-
-// Rollback is refused.
-func (*gormPool) Rollback() error { return pgstore.ErrNotYours }
-
 // gormDB is GORM without a database: each handler gives it its transaction. A program has one already, on its *sql.DB.
 var gormDB = sync.OnceValues(func() (*gorm.DB, error) {
 	return gorm.Open(postgres.New(postgres.Config{Conn: &gormPool{pgstore.SQL(context.Background())}}),
 		&gorm.Config{DisableAutomaticPing: true, Logger: logger.Discard})
 })
-
-// inTx is db on the transaction of the guarded function that ctx belongs to.
-func inTx(ctx context.Context, db *gorm.DB) *gorm.DB {
-	tx := db.Session(&gorm.Session{Context: ctx, SkipDefaultTransaction: true})
-	tx.Statement.ConnPool = &gormPool{pgstore.SQL(ctx)}
-	return tx
-}
 
 // gormTransfer is a row of transfers.
 type gormTransfer struct {
@@ -54,7 +37,7 @@ var viaGORM = library{
 			return 0, err
 		}
 		row := gormTransfer{Payer: payer, Payee: payee, Amount: wish.Amount}
-		tx := inTx(ctx, db)
+		tx := gormTx(ctx, db)
 		if err := tx.CreateInBatches([]*gormTransfer{&row}, 1).Error; err != nil {
 			return 0, err
 		}
@@ -77,7 +60,7 @@ var viaGORM = library{
 		if err != nil {
 			return []string{err.Error()}
 		}
-		tx := inTx(ctx, db)
+		tx := gormTx(ctx, db)
 		ways = notRefused(ways, "Commit", tx.Session(&gorm.Session{}).Commit().Error)
 		ways = notRefused(ways, "Rollback", tx.Session(&gorm.Session{}).Rollback().Error)
 		ways = notRefused(ways, "Begin", tx.Begin().Error)

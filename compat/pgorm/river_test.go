@@ -1,10 +1,8 @@
 package pgorm
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -20,22 +18,7 @@ import (
 	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/oncehttp"
 	"github.com/onceward/onceward/store/memstore"
-	"github.com/onceward/onceward/store/pgstore"
 )
-
-// notify is a job: tell another service of a transfer. Its key is the transfer's child key, by which that service tells copies.
-type notify struct {
-	Key      string `json:"key" river:"unique"`
-	Transfer int64  `json:"transfer"`
-}
-
-// Kind is the job's name.
-func (notify) Kind() string { return "notify" }
-
-// InsertOpts makes the key unique.
-func (notify) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true}}
-}
 
 // outbox inserts jobs, and works none.
 var outbox = func() *river.Client[pgx.Tx] {
@@ -63,7 +46,7 @@ var viaRiver = library{
 		if err != nil {
 			return 0, err
 		}
-		return id, enqueue(ctx, id)
+		return id, enqueue(ctx, outbox, id)
 	},
 	escape: sqlcPGX.escape,
 	check: func(t *testing.T, db *database) { // a job for each transfer, with a key of its own
@@ -76,52 +59,6 @@ var viaRiver = library{
 			t.Error(err)
 		}
 	},
-}
-
-// enqueue puts the job into the outbox, in the transaction of the guarded function that ctx belongs to.
-func enqueue(ctx context.Context, id int64) error {
-	key, err := onceward.Child(ctx, "notify")
-	if err != nil {
-		return err
-	}
-	job := notify{Key: key.Text(), Transfer: id}
-	if _, err := outbox.InsertTx(ctx, pgstore.Tx(ctx), job, nil); err != nil {
-		return err
-	}
-	again, err := outbox.InsertTx(ctx, pgstore.Tx(ctx), job, nil)
-	if err == nil && !again.UniqueSkippedAsDuplicate {
-		err = fmt.Errorf("a second job under %s", key.Text())
-	}
-	return err
-}
-
-// notifier works jobs: it sends their key with them. River works a job again when it has failed, or when its worker has died.
-type notifier struct {
-	river.WorkerDefaults[notify]
-	url    string
-	client *http.Client
-}
-
-// Work sends the job to the other service.
-func (n *notifier) Work(ctx context.Context, job *river.Job[notify]) error {
-	body, err := json.Marshal(job.Args)
-	if err != nil {
-		return err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, n.url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	r.Header.Set(oncehttp.HeaderKey, job.Args.Key)
-	resp, err := n.client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("the other service answered %s", resp.Status)
-	}
-	return nil
 }
 
 // NextRetry is at once.
@@ -178,15 +115,23 @@ func TestRiverOutbox(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	var done notify
 	for _, kind := range []river.EventKind{river.EventKindJobFailed, river.EventKindJobCompleted} {
 		select {
 		case e := <-events:
 			if e.Kind != kind {
 				t.Errorf("%s, want %s: %v", e.Kind, kind, e.Job.Errors)
 			}
+			if err := json.Unmarshal(e.Job.EncodedArgs, &done); err != nil {
+				t.Error(err)
+			}
 		case <-time.After(10 * time.Second):
 			t.Fatalf("no event %s", kind)
 		}
+	}
+	copied, err := client.Insert(t.Context(), notify{Key: done.Key, Transfer: 99}, nil) // by something that is not guarded
+	if err != nil || !copied.UniqueSkippedAsDuplicate {
+		t.Errorf("a second job under the same key: %+v, %v", copied, err)
 	}
 	if n := notices.Load(); n != 1 {
 		t.Errorf("%d notifications", n)

@@ -13,7 +13,7 @@ var sqlcPGX = library{
 	name: "sqlc-pgx",
 	exec: pgxExecutor,
 	transfer: func(ctx context.Context, wish transfer) (int64, error) {
-		q := sqlcpgx.New(pgstore.Tx(ctx)) // the same as queries.WithTx(pgstore.Tx(ctx))
+		q := sqlcpgx.New(nil).WithTx(pgstore.Tx(ctx)) // the program's queries are on its pool
 		id, err := q.CreateTransfer(ctx, sqlcpgx.CreateTransferParams{Payer: payer, Payee: payee, Amount: wish.Amount})
 		if err != nil {
 			return 0, err
