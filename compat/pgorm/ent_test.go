@@ -2,7 +2,9 @@ package pgorm
 
 import (
 	"context"
+	"testing"
 
+	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
@@ -54,4 +56,14 @@ var viaEnt = library{
 		}
 		return canEnd(ways, pgstore.SQL(ctx))
 	},
+}
+
+// Why entTx is not ent's own driver. If this fails, the page's adapter can go.
+func TestEntsOwnDriverPanics(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("it does not panic any more")
+		}
+	}()
+	_, _ = entsql.NewDriver(dialect.Postgres, entsql.Conn{ExecQuerier: pgstore.SQL(t.Context())}).Tx(t.Context())
 }

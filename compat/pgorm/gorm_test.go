@@ -3,20 +3,18 @@ package pgorm
 import (
 	"context"
 	"errors"
-	"sync"
+	"testing"
 
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/store/pgstore"
 )
 
-// gormDB is GORM without a database: each handler gives it its transaction. A program has one already, on its *sql.DB.
-var gormDB = sync.OnceValues(func() (*gorm.DB, error) {
-	return gorm.Open(postgres.New(postgres.Config{Conn: &gormPool{pgstore.SQL(context.Background())}}),
-		&gorm.Config{DisableAutomaticPing: true, Logger: logger.Discard})
-})
+// gormDB is a program's GORM on its pool, with what could get in the way: prepared statements, and a transaction of its own around each write.
+var gormDB *gorm.DB
 
 // gormTransfer is a row of transfers.
 type gormTransfer struct {
@@ -30,19 +28,22 @@ func (gormTransfer) TableName() string { return "transfers" }
 
 var viaGORM = library{
 	name: "gorm",
-	exec: sqlExecutor,
-	transfer: func(ctx context.Context, wish transfer) (int64, error) {
-		db, err := gormDB()
+	exec: func(t *testing.T, db *database) onceward.Executor {
+		opened, err := gorm.Open(postgres.New(postgres.Config{Conn: db.sql}), &gorm.Config{PrepareStmt: true, Logger: logger.Discard})
 		if err != nil {
-			return 0, err
+			t.Fatal(err)
 		}
+		gormDB = opened
+		return sqlExecutor(t, db)
+	},
+	transfer: func(ctx context.Context, wish transfer) (int64, error) {
 		row := gormTransfer{Payer: payer, Payee: payee, Amount: wish.Amount}
-		tx := gormTx(ctx, db)
+		tx := gormTx(ctx, gormDB)
 		if err := tx.CreateInBatches([]*gormTransfer{&row}, 1).Error; err != nil {
 			return 0, err
 		}
 		undo := errors.New("undo")
-		err = tx.Transaction(func(point *gorm.DB) error { // a savepoint
+		err := tx.Transaction(func(point *gorm.DB) error { // a savepoint
 			return errors.Join(point.Create(&gormTransfer{Payer: payee, Payee: payer, Amount: 1}).Error, undo)
 		})
 		if !errors.Is(err, undo) {
@@ -56,15 +57,11 @@ var viaGORM = library{
 		return row.ID, tx.First(&gormTransfer{}, row.ID).Error
 	},
 	escape: func(ctx context.Context) (ways []string) {
-		db, err := gormDB()
-		if err != nil {
-			return []string{err.Error()}
-		}
-		tx := gormTx(ctx, db)
+		tx := gormTx(ctx, gormDB)
 		ways = notRefused(ways, "Commit", tx.Session(&gorm.Session{}).Commit().Error)
 		ways = notRefused(ways, "Rollback", tx.Session(&gorm.Session{}).Rollback().Error)
 		ways = notRefused(ways, "Begin", tx.Begin().Error)
-		_, err = tx.DB()
+		_, err := tx.DB()
 		ways = notRefused(ways, "DB", err)
 		return canEnd(ways, pgstore.SQL(ctx))
 	},
