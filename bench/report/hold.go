@@ -16,7 +16,7 @@ func longestHold(short bool) (time.Duration, error) {
 	if short {
 		return 0, nil
 	}
-	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "^BenchmarkExpireLongestHold$", "-benchtime", "3x", "github.com/onceward/onceward/store/memstore")
+	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "^BenchmarkExpireLongestHold$", "-benchtime", "5x", "github.com/onceward/onceward/store/memstore")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
