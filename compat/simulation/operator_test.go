@@ -75,9 +75,10 @@ func (o *operator) settle(ctx context.Context, p *process, r store.Record, all b
 		res.Happened = true
 		out = output{end: endNotKept}
 		if o.r.IntN(3) > 0 {
-			body := fmt.Sprintf(`{"effect":%d}`, effects[0])
+			last := effects[len(effects)-1] // a key that was forgotten may have had an earlier life, with another request
+			body := fmt.Sprintf(`{"effect":%d}`, last)
 			res.Reply = &onceward.Reply{Status: http.StatusCreated, Header: []onceward.Field{{Name: "Content-Type", Value: "application/json"}}, Body: []byte(body)}
-			out = output{end: endAnswered, reply: "201 " + body, effect: effects[0]}
+			out = output{end: endAnswered, reply: "201 " + body, effect: last}
 		}
 	case mayAct && !all && o.r.IntN(4) == 0:
 		return
