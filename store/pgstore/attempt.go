@@ -220,7 +220,7 @@ func (a *attempt) look() (store.Step, error) {
 		if err == nil {
 			return store.Claim(f.record(), a.request(), f.env()), nil
 		}
-		if ctx.Err() != nil || !isLost(err) && !isCode(err, lockNotAvailable) {
+		if ctx.Err() != nil || !isLost(err) && !errors.Is(err, errStale) && !isCode(err, lockNotAvailable, queryCanceled) {
 			return store.Step{}, err
 		}
 		pause(n)

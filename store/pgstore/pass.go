@@ -90,13 +90,13 @@ func (p *pass) open(ctx context.Context) (session, found, error) {
 			return s, f, nil
 		case ctx.Err() != nil:
 			return nil, f, p.interrupted(ctx)
-		case isCode(err, lockNotAvailable) && long:
+		case isCode(err, lockNotAvailable, queryCanceled) && long:
 			return nil, f, p.inProgress(nil)
-		case isCode(err, lockNotAvailable):
+		case isCode(err, lockNotAvailable, queryCanceled):
 			if slot, err = p.awaitSlot(ctx); !slot {
 				return nil, f, err
 			}
-		case isLost(err) && !errors.Is(err, errNoConnection) && time.Since(began) < p.e.config.StoreTimeout:
+		case (isLost(err) && !errors.Is(err, errNoConnection) || errors.Is(err, errStale)) && time.Since(began) < p.e.config.StoreTimeout:
 		default:
 			return nil, f, p.unavailable(failed("begin", err), "nothing was executed by this send; retry the same key")
 		}

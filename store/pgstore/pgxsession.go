@@ -35,6 +35,7 @@ type pgxSession struct {
 	tx      *txRun
 	began   time.Time // the transaction's now()
 	values  context.Context
+	stale   bool // its prepared statements are not what pgx believes
 	dropped bool
 }
 
@@ -64,7 +65,7 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)
 	defer stop()
 	results := conn.SendBatch(bounded, &b)
-	if err := results.Close(); err != nil {
+	if err := s.noticed(results.Close()); err != nil {
 		s.drop()
 		return nil, f, err
 	}
@@ -100,7 +101,16 @@ func (s *pgxSession) flight(limit time.Duration, b *pgx.Batch, read func(pgx.Bat
 	if closing := results.Close(); err == nil {
 		err = closing
 	}
-	return err
+	return s.noticed(err)
+}
+
+// noticed marks a connection whose statements were deallocated, or outlived their tables: it would fail again, and is thrown away.
+func (s *pgxSession) noticed(err error) error {
+	if !isCode(err, noStatement, stalePlan) {
+		return err
+	}
+	s.stale = true
+	return fmt.Errorf("%w: %w", errStale, err)
 }
 
 func (s *pgxSession) finish(old, done store.Record, k keeping) error {
@@ -213,7 +223,7 @@ func (s *pgxSession) drop() {
 	defer stop()
 	switch {
 	case raw.IsClosed():
-	case raw.IsBusy():
+	case raw.IsBusy(), s.stale:
 		_ = raw.Close(ctx)
 	case raw.TxStatus() != 'I':
 		_, _ = s.conn.Exec(ctx, "ROLLBACK")

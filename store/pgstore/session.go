@@ -82,6 +82,7 @@ const (
 	noStatement      = "26000" // a prepared statement was deallocated behind pgx's back
 	stalePlan        = "0A000" // a prepared statement's tables were changed
 	diskFull         = "53100"
+	queryCanceled    = "57014" // by the session's statement_timeout, for example
 	oddSquareRoot    = "2201F" // our own raise: another transaction than the one begun
 	divisionByZero   = "22012" // our own raise: not exactly one row
 )
@@ -117,15 +118,16 @@ func isLost(err error) bool {
 // function that has run out of time does not.
 func mayRunAgain(err error) bool {
 	switch {
-	case err == nil, errors.Is(err, errCut), errors.Is(err, errTaken):
+	case err == nil, errors.Is(err, errCut), errors.Is(err, errTaken), errors.Is(err, errStale):
 		return true
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return false
 	}
-	return isLost(err) || isCode(err, serialization, deadlock, abortedTx, noStatement, stalePlan)
+	return isLost(err) || isCode(err, serialization, deadlock, abortedTx)
 }
 
 var (
 	errCut   = errors.New("pgstore: the answer to the commit was lost")
+	errStale = errors.New("pgstore: a prepared statement has to be prepared again")
 	errTaken = errors.New("pgstore: the record has been written by another transaction") // the index held
 )

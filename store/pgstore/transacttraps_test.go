@@ -188,6 +188,8 @@ func TestTransactRunsAgain(t *testing.T) {
 		{"always-swallowed", serialization, execs, &onceward.Outcome{Ending: onceward.EndSave}, 100, DefaultAttempts, onceward.ErrStoreUnavailable},
 		{"recovered", serialization, inSavepoint, nil, 1, 1, nil},
 		{"another", "P0001", execs, nil, 1, 1, onceward.ErrFreed},
+		{"prepared-anew", "0A000", deallocates, nil, 1, 2, nil},
+		{"not-supported", "0A000", execs, nil, 1, 1, onceward.ErrFreed},
 	} {
 		key, runs := keyOf(t, c.name), 0
 		x := b.transactor(t, db.pool, TransactConfig{})
@@ -246,6 +248,11 @@ func batches(ctx context.Context, tx pgx.Tx, sql string) error {
 func unseen(ctx context.Context, tx pgx.Tx, sql string) error {
 	_, _ = tx.Query(ctx, sql)
 	return nil
+}
+
+// deallocates takes away the statements that our last flight counts on.
+func deallocates(ctx context.Context, tx pgx.Tx, _ string) error {
+	return execs(ctx, tx, "DEALLOCATE ALL")
 }
 
 func inSavepoint(ctx context.Context, tx pgx.Tx, sql string) error {
