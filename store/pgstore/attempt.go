@@ -108,7 +108,7 @@ func (a *attempt) done(out onceward.Outcome) (r store.Record, kept bool) {
 
 // reject undoes what the function did, and then remembers its answer. A duplicate that slips in between becomes the answer.
 func (a *attempt) reject(out onceward.Outcome) (result onceward.Result, again bool, err error) {
-	if err := a.s.undo(); errors.Is(err, ErrEnded) {
+	if _, err := a.s.undo(); errors.Is(err, ErrEnded) {
 		result, err = a.ended()
 		return result, false, err
 	}
@@ -129,19 +129,18 @@ func (a *attempt) reject(out onceward.Outcome) (result onceward.Result, again bo
 	return a.failed(out, err, true)
 }
 
-// free undoes what the function did. At READ COMMITTED nobody else can have written the record meanwhile, since the lock was ours until now; at the other
-// levels, and where the connection was lost, the record is read again before anything is said.
+// free undoes what the function did. At READ COMMITTED, in a transaction that was open and ours to the end, nobody else can have written the record
+// meanwhile. Otherwise it is read again before anything is said: PostgreSQL lets go of the lock as soon as a transaction is aborted.
 func (a *attempt) free(out onceward.Outcome) (onceward.Result, error) {
-	state, _ := a.s.state()
-	if state == txEnded {
+	if state, _ := a.s.state(); state == txEnded {
 		return a.ended()
 	}
-	err := a.s.undo()
+	checked, err := a.s.undo()
 	if errors.Is(err, ErrEnded) {
 		return a.ended()
 	}
 	a.s.drop()
-	if err != nil || state == txLost || a.e.config.Isolation != readCommitted {
+	if err != nil || !checked || a.e.config.Isolation != readCommitted {
 		step, err := a.look()
 		if err != nil || step.Write != store.Put {
 			return a.instead(step, err, true)
@@ -195,6 +194,8 @@ func (a *attempt) failed(out onceward.Outcome, cause error, undone bool) (result
 func (a *attempt) instead(step store.Step, err error, undone bool) (onceward.Result, error) {
 	a.alone = true
 	switch {
+	case errors.Is(err, ErrEnded):
+		return a.ended()
 	case err == nil:
 		return a.answer(step.Answer)
 	case isCode(err, lockNotAvailable) && undone:
@@ -207,15 +208,20 @@ func (a *attempt) instead(step store.Step, err error, undone bool) (onceward.Res
 }
 
 // look takes the lock and reads the record, on whatever connection can be had. The lock is what makes the answer final: as long as a transaction of
-// this operation is alive somewhere, it holds it.
+// this operation is alive somewhere, it holds it. If this attempt's transaction was committed, and not by us, the function did it: [ErrEnded].
 func (a *attempt) look() (store.Step, error) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(a.running), a.e.config.SaveLimit)
 	defer stop()
 	for n := 1; ; n++ {
-		s, f, err := a.e.link.open(ctx, a.entry(readCommitted, a.e.config.SaveLimit/2))
+		q := a.entry(readCommitted, a.e.config.SaveLimit/2)
+		q.after = a.s.number()
+		s, f, err := a.e.link.open(ctx, q)
 		if err == nil {
 			err = f.primary()
 			a.e.behind(s.drop)
+		}
+		if r := f.record(); err == nil && f.committed && (r.State != store.Done || r.Token != a.token) {
+			return store.Step{}, ErrEnded
 		}
 		if err == nil {
 			return store.Claim(f.record(), a.request(), f.env()), nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 )
@@ -32,8 +31,6 @@ func literal(arg any) string {
 		return "'" + a + "'"
 	case bool:
 		return strconv.FormatBool(a)
-	case time.Time:
-		return "'" + a.UTC().Format("2006-01-02 15:04:05.999999Z07:00") + "'"
 	case int64:
 		return number(a)
 	case int32:

@@ -33,7 +33,7 @@ type pgxSession struct {
 	link    *pgxLink
 	conn    *pgxpool.Conn
 	tx      *txRun
-	began   time.Time // the transaction's now()
+	xid     int64
 	values  context.Context
 	stale   bool // its prepared statements are not what pgx believes
 	dropped bool
@@ -51,16 +51,16 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
 	b.Queue(lockRecord, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
-	b.Queue(l.own.enterPacked, q.who.ID[:], []byte(q.who.Service)).Query(func(r pgx.Rows) error {
+	b.Queue(l.own.enterPacked, q.who.ID[:], []byte(q.who.Service), orNull(store.Time(q.after))).Query(func(r pgx.Rows) error {
 		defer r.Close()
 		if !r.Next() {
 			return r.Err()
 		}
-		if err := r.Scan(nil, &s.began, &f.now, &f.standby, &f.watermark, nil); err != nil {
+		if err := r.Scan(nil, &s.xid, &f.committed, &f.now, &f.standby, &f.watermark, nil); err != nil {
 			return err
 		}
 		f.until = -1
-		return unpack(r, 5, f.row.targets())
+		return unpack(r, 6, f.row.targets())
 	})
 	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)
 	defer stop()
@@ -78,6 +78,8 @@ func (s *pgxSession) context(ctx context.Context) context.Context {
 }
 
 func (s *pgxSession) end() { s.tx.end() }
+
+func (s *pgxSession) number() int64 { return s.xid }
 
 func (s *pgxSession) state() (txState, error) {
 	raw := s.conn.Conn().PgConn()
@@ -118,7 +120,7 @@ func (s *pgxSession) finish(old, done store.Record, k keeping) error {
 	if old.State != store.Absent {
 		b.Queue(s.link.sql.remove, old.ID[:], old.Token[:], int64(old.Version))
 	}
-	b.Queue(s.link.own.finish, doneArgs(s.began, done, k)...)
+	b.Queue(s.link.own.finish, doneArgs(s.xid, done, k)...)
 	b.Queue(commit)
 	return s.commit(&b)
 }
@@ -162,18 +164,18 @@ func (l *pgxLink) understand(err error, tag string) error {
 	return err
 }
 
-func (s *pgxSession) undo() error {
+func (s *pgxSession) undo() (checked bool, err error) {
 	state, _ := s.state()
 	if state == txLost {
-		return errCut
+		return false, errCut
 	}
 	var b pgx.Batch
-	if state == txOpen { // in an aborted transaction no question is allowed
-		b.Queue(checkSame, s.began)
+	if checked = state == txOpen; checked { // in an aborted transaction no question is allowed
+		b.Queue(checkSame, s.xid)
 	}
 	b.Queue("ROLLBACK")
-	err := s.flight(s.link.timeout, &b, func(r pgx.BatchResults) error { return nil })
-	return s.link.understand(err, commit)
+	err = s.flight(s.link.timeout, &b, func(r pgx.BatchResults) error { return nil })
+	return checked, s.link.understand(err, commit)
 }
 
 func (s *pgxSession) remember(q entry, old, done store.Record, k keeping) (f found, made bool, err error) {
@@ -183,7 +185,7 @@ func (s *pgxSession) remember(q entry, old, done store.Record, k keeping) (f fou
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
 	b.Queue(lockRecord, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
-	b.Queue(s.link.own.remember, doneArgs(millisDown(k.window), done, k)...)
+	b.Queue(s.link.own.remember, append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.xid)))...)
 	b.Queue(commit)
 	var tag pgconn.CommandTag
 	err = s.flight(q.wait+s.link.commit, &b, func(r pgx.BatchResults) (err error) {
@@ -204,11 +206,14 @@ func (s *pgxSession) remember(q entry, old, done store.Record, k keeping) (f fou
 
 func (s *pgxSession) replace(q entry, old, done store.Record, k keeping) error {
 	s.drop() // first: the pool may have one connection only
-	again, _, err := s.link.open(s.values, q)
+	again, f, err := s.link.open(s.values, q)
 	if err != nil {
 		return err
 	}
 	defer again.drop()
+	if f.committed {
+		return ErrEnded
+	}
 	return again.finish(old, done, k)
 }
 

@@ -47,6 +47,7 @@ type found struct {
 	row
 	now, watermark, until int64
 	standby               bool
+	committed             bool // the transaction of [entry].after
 }
 
 func (f *found) targets() []any {

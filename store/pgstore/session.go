@@ -36,11 +36,13 @@ type session interface {
 	finish(old, done store.Record, k keeping) error
 
 	// undo rolls back, after a look at whether it is still the transaction that open began: [ErrEnded].
-	undo() error
+	// Where the transaction was aborted or lost nobody can look, and the lock may have been another's meanwhile: checked is false.
+	undo() (checked bool, err error)
 
 	// remember writes a finished record if it is absent and its key admissible, after undo, in one flight. It returns what was found before.
 	remember(q entry, old, done store.Record, k keeping) (f found, made bool, err error)
 
+	number() int64                // of the transaction
 	hold(open store.Record) error // writes an open record and commits
 	drop()                        // rolls back what is open and gives the connection back
 }
@@ -50,11 +52,12 @@ type entry struct {
 	who       store.Identity
 	isolation pgx.TxIsoLevel
 	wait      time.Duration // for the lock
+	after     int64         // the number of a transaction: has it been committed? 0: there was none
 	idle      time.Duration // after which the server ends a transaction that its client has left alone
 }
 
 func (p *pass) entry(isolation pgx.TxIsoLevel, wait time.Duration) entry {
-	return entry{p.who, isolation, wait, p.e.config.HandlerLimit + p.e.config.SaveLimit}
+	return entry{p.who, isolation, wait, 0, p.e.config.HandlerLimit + p.e.config.SaveLimit}
 }
 
 // keeping is how long a record is kept.

@@ -39,7 +39,7 @@ type sqlSession struct {
 	link   *sqlLink
 	conn   *sql.Conn
 	tx     *sqlRun
-	began  time.Time // the transaction's now()
+	xid    int64
 	values context.Context
 	open   bool // a transaction, as far as we know
 	gone   bool // given back
@@ -62,8 +62,8 @@ func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
 		if s.isPgx() { // which would prepare it
 			mode = append(mode, pgx.QueryExecModeSimpleProtocol)
 		}
-		row := conn.QueryRowContext(bounded, inline(l.own.enter, q.who.ID[:], []byte(q.who.Service)), mode...)
-		err = row.Scan(append([]any{new(any), &s.began}, f.targets()...)...)
+		row := conn.QueryRowContext(bounded, inline(l.own.enter, q.who.ID[:], []byte(q.who.Service), orNull(store.Time(q.after))), mode...)
+		err = row.Scan(append([]any{new(any), &s.xid, &f.committed}, f.targets()...)...)
 	}
 	if err != nil {
 		s.drop()
@@ -82,6 +82,8 @@ func (s *sqlSession) context(ctx context.Context) context.Context {
 }
 
 func (s *sqlSession) end() { s.tx.end() }
+
+func (s *sqlSession) number() int64 { return s.xid }
 
 func (s *sqlSession) isPgx() (is bool) {
 	_ = s.conn.Raw(func(c any) error {
@@ -132,7 +134,7 @@ func (s *sqlSession) flight(limit time.Duration, text string) error {
 }
 
 func (s *sqlSession) finish(old, done store.Record, k keeping) error {
-	text := inline(s.link.own.finish, doneArgs(s.began, done, k)...) + "; COMMIT"
+	text := inline(s.link.own.finish, doneArgs(s.xid, done, k)...) + "; COMMIT"
 	if old.State != store.Absent {
 		text = inline(s.link.sql.remove, old.ID[:], old.Token[:], int64(old.Version)) + "; " + text
 	}
@@ -143,35 +145,37 @@ func (s *sqlSession) hold(open store.Record) error {
 	return s.flight(s.link.commit, inline(s.link.sql.insert, insertArgs(open)...)+"; COMMIT")
 }
 
-func (s *sqlSession) undo() error {
+func (s *sqlSession) undo() (checked bool, err error) {
 	state, _ := s.state()
-	var err error
 	switch state {
 	case txLost:
-		return errCut
+		return false, errCut
 	case txAborted: // no question is allowed
-		return s.flight(s.link.timeout, "ROLLBACK")
+		return false, s.flight(s.link.timeout, "ROLLBACK")
 	default:
-		err = s.flight(s.link.timeout, inline(checkSame, s.began)+"; ROLLBACK")
+		err = s.flight(s.link.timeout, inline(checkSame, s.xid)+"; ROLLBACK")
 	}
 	if isCode(err, abortedTx) { // a driver that did not tell
-		return s.flight(s.link.timeout, "ROLLBACK")
+		return false, s.flight(s.link.timeout, "ROLLBACK")
 	}
-	return err
+	return true, err
 }
 
 func (s *sqlSession) remember(q entry, old, done store.Record, k keeping) (f found, made bool, err error) {
 	if old.State != store.Absent { // a record that is replaced: rare enough for flights more
 		s.drop() // first: the pool may have one connection only
-		again, _, err := s.link.open(s.values, q)
+		again, f, err := s.link.open(s.values, q)
 		if err != nil {
 			return f, false, err
 		}
 		defer again.drop()
+		if f.committed {
+			return f, false, ErrEnded
+		}
 		return f, true, again.finish(old, done, k)
 	}
 	s.open = true
-	err = s.flight(q.wait+s.link.commit, beginning(q)+"; "+inline(s.link.own.rememberOrRaise, doneArgs(millisDown(k.window), done, k)...)+"; COMMIT")
+	err = s.flight(q.wait+s.link.commit, beginning(q)+"; "+inline(s.link.own.rememberOrRaise, append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.xid)))...)+"; COMMIT")
 	return f, err == nil, err
 }
 

@@ -19,9 +19,15 @@ const (
 	set_config('onceward.lock_timeout', current_setting('lock_timeout'), true) || set_config('lock_timeout', $1::text, true) || pg_advisory_xact_lock($3::bigint)::text END,
 	CASE current_setting('idle_in_transaction_session_timeout') WHEN '0' THEN set_config('idle_in_transaction_session_timeout', $2::text, true) END`
 
-	// sameTransaction raises (2201F) where now(), the moment at which a transaction began, is not that of the transaction which took the lock. Measured
-	// against a savepoint that would be gone: it costs no subtransaction, and nothing on the wire.
-	sameTransaction = `sqrt(CASE WHEN now() = $1::timestamptz THEN 1::float8 ELSE -1::float8 END) > 0`
+	// sameTransaction raises (2201F) where the transaction's number is not that of the transaction which took the lock. Measured against a savepoint
+	// that would be gone: it costs no subtransaction, and nothing on the wire.
+	sameTransaction = `sqrt(CASE WHEN pg_current_xact_id_if_assigned()::text::bigint = $1::bigint THEN 1::float8 ELSE -1::float8 END) > 0`
+
+	// assigned is the transaction's, assigned only where the function will run: not to read again what became of transaction $3.
+	assigned = `CASE WHEN $3::bigint IS NULL AND r.state IS DISTINCT FROM 3 AND NOT pg_is_in_recovery() THEN pg_current_xact_id()::text::bigint ELSE 0 END`
+
+	// wasCommitted says whether a transaction was. A number that the server has not given yet is from before a failover that has forgotten it.
+	wasCommitted = `coalesce(CASE WHEN {n}::bigint::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN pg_xact_status({n}::bigint::text::xid8) END, '') = 'committed'`
 
 	// restore: if there was a wait it is over, and its bound goes back to what it was.
 	restore = `SELECT CASE WHEN current_setting('onceward.lock_timeout', true) <> '' THEN set_config('lock_timeout', current_setting('onceward.lock_timeout'), true) END, `
@@ -34,9 +40,11 @@ func newTransactSQL(schema, clock string) transactSQL {
 		first_seen, version, claims, ended, doubted, safe_new_key, done_at, purge_at, reply`
 	const values = `$2::bytea, $3::bytea, $4::bytea, $5::bytea, $6::bytea, $7::bigint, $8::bigint, $9::smallint, $10::bytea, $11::smallint, 3,
 		$12::bigint, $13::bigint, $14::int, $15::smallint, $16::boolean, false, env.now, greatest($7::bigint, env.now) + $17::bigint + $18::bigint, $19::bytea`
-	fill := strings.NewReplacer("{schema}", schema, "{clock}", clock, "{same}", sameTransaction, "{columns}", columns, "{values}", values,
-		"{record}", recordColumns).Replace
-	// The answer of a function that was rolled back: admitted anew, for time has passed. Whoever is there already becomes the answer.
+	committed := func(n string) string { return strings.ReplaceAll(wasCommitted, "{n}", n) }
+	fill := strings.NewReplacer("{schema}", schema, "{clock}", clock, "{same}", sameTransaction, "{columns}", columns, "{values}", values, "{number}", assigned,
+		"{record}", recordColumns, "{committed}", committed("$3"), "{committed before}", committed("$20")).Replace
+	// The answer of a function that was rolled back: admitted anew, for time has passed, and not if the function has committed by itself, which an aborted
+	// transaction does not tell. Whoever is there already becomes the answer.
 	remember := fill(`WITH env AS MATERIALIZED (
 	SELECT {clock} AS now, coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $3::bytea), 0) AS watermark
 ), made AS (
@@ -44,19 +52,21 @@ func newTransactSQL(schema, clock string) transactSQL {
 	SELECT {values} FROM env
 	WHERE ($7::bigint IS NULL OR $7::bigint > watermark AND $7::bigint BETWEEN now - $1::bigint AND now + $18::bigint)
 		AND NOT EXISTS (SELECT FROM {schema}.records WHERE id = $2::bytea)
+		AND NOT {committed before}
 	ON CONFLICT (id) DO NOTHING
 	RETURNING true
 )
 `)
 	return transactSQL{
 		// All that decides, in one snapshot: nobody sees a record purged and the watermark below it.
-		enter: restore + fill(`now(), {clock}, pg_is_in_recovery(),
+		enter: restore + fill(`{number}, {committed}, {clock}, pg_is_in_recovery(),
 	coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), -1::bigint, {record} r.reply
 FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
 
 		// The same with the record as one value, NULL where there is none: a third of the time, for what is usually absent.
-		enterPacked: restore + fill(`now(), {clock}, pg_is_in_recovery(), coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0),
-	(SELECT ROW({record} r.reply) FROM {schema}.records r WHERE r.id = $1::bytea)`),
+		enterPacked: restore + fill(`{number}, {committed}, {clock}, pg_is_in_recovery(),
+	coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), CASE WHEN r.id IS NOT NULL THEN ROW({record} r.reply) END
+FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
 
 		// COMMIT is on its way behind it, so it raises (22012) unless it writes exactly one row: with none the effect would be committed, and its
 		// record not. The time is the server's at this moment; now() would be that of the transaction's beginning.
@@ -74,7 +84,7 @@ FROM env LEFT JOIN {schema}.records r ON r.id = $2::bytea`),
 	}
 }
 
-// doneArgs are the parameters of finish and remember; the first differs.
+// doneArgs are the parameters of finish and remember; the first differs, and remember has the number of the transaction before as well.
 func doneArgs(first any, r store.Record, k keeping) []any {
 	version, sum := printOrNull(r.Fingerprint)
 	return []any{
