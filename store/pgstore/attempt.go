@@ -246,16 +246,7 @@ func (a *attempt) ended() (onceward.Result, error) {
 	cause := ErrEnded
 	ctx, stop := context.WithTimeout(context.WithoutCancel(a.running), a.e.config.SaveLimit)
 	defer stop()
-	s, f, err := a.e.link.open(ctx, a.entry(readCommitted, a.e.config.SaveLimit/2))
-	if err == nil {
-		held := store.Claim(f.record(), a.request(), f.env())
-		if held.Write == store.Put && f.record().State == store.Absent {
-			held.Answer.Record.Lease = held.Answer.Now // nobody is at work on it
-			err = s.hold(held.Answer.Record)
-		}
-		s.drop()
-	}
-	if err != nil {
+	if err := a.hold(ctx); err != nil {
 		cause = fmt.Errorf("%w; and the record could not be marked: %w", ErrEnded, err)
 	}
 	if tell := a.e.config.Observer.Alarm; tell != nil {
@@ -263,4 +254,21 @@ func (a *attempt) ended() (onceward.Result, error) {
 	}
 	return onceward.Result{}, &onceward.Error{Op: "commit", Key: a.call.Key, Err: onceward.ErrOutcomeUnknown, Cause: cause,
 		Hint: "the function must not end its transaction; find out what it did, and have the operation resolved"}
+}
+
+// hold marks the record as unknown. It does not wait for the lock: the function's COMMIT has handed it to a duplicate, which then loses against the
+// index, or a transaction that the function has prepared keeps it. Whoever has written the record before is left alone.
+func (a *attempt) hold(ctx context.Context) error {
+	open := a.claim.Answer.Record
+	open.Lease = a.claim.Answer.Now // nobody is at work on it
+	for n := 1; ; n++ {
+		err := a.e.link.hold(ctx, a.old, open)
+		switch {
+		case isCode(err, uniqueViolation, divisionByZero):
+			return nil
+		case err == nil, !isLost(err) && !errors.Is(err, errStale), ctx.Err() != nil:
+			return err
+		}
+		pause(n)
+	}
 }

@@ -73,6 +73,23 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 	return s, f, nil
 }
 
+func (l *pgxLink) hold(ctx context.Context, old, open store.Record) error {
+	conn, err := l.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoConnection, err)
+	}
+	s := &pgxSession{link: l, conn: conn, values: context.WithoutCancel(ctx)}
+	defer s.drop()
+	var b pgx.Batch
+	b.Queue(begin)
+	if old.State != store.Absent {
+		b.Queue(l.sql.remove, old.ID[:], old.Token[:], int64(old.Version))
+	}
+	b.Queue(l.sql.insert, insertArgs(open)...)
+	b.Queue(commit)
+	return s.noticed(conn.SendBatch(ctx, &b).Close())
+}
+
 func (s *pgxSession) context(ctx context.Context) context.Context {
 	return context.WithValue(ctx, txKey{}, &tx{run: s.tx, inner: s.tx.inner})
 }
@@ -121,13 +138,6 @@ func (s *pgxSession) finish(old, done store.Record, k keeping) error {
 		b.Queue(s.link.sql.remove, old.ID[:], old.Token[:], int64(old.Version))
 	}
 	b.Queue(s.link.own.finish, doneArgs(s.xid, done, k)...)
-	b.Queue(commit)
-	return s.commit(&b)
-}
-
-func (s *pgxSession) hold(open store.Record) error {
-	var b pgx.Batch
-	b.Queue(s.link.sql.insert, insertArgs(open)...)
 	b.Queue(commit)
 	return s.commit(&b)
 }

@@ -20,6 +20,9 @@ type link interface {
 	// open. If no connection was to be had, the error wraps errNoConnection.
 	open(ctx context.Context, q entry) (session, found, error)
 
+	// hold writes an open record in place of old, if there was one, without the lock.
+	hold(ctx context.Context, old, open store.Record) error
+
 	size() int // most connections at a time
 }
 
@@ -42,9 +45,8 @@ type session interface {
 	// remember writes a finished record if it is absent and its key admissible, after undo, in one flight. It returns what was found before.
 	remember(q entry, old, done store.Record, k keeping) (f found, made bool, err error)
 
-	number() int64                // of the transaction
-	hold(open store.Record) error // writes an open record and commits
-	drop()                        // rolls back what is open and gives the connection back
+	number() int64 // of the transaction
+	drop()         // rolls back what is open and gives the connection back
 }
 
 // entry is what a transaction begins with.

@@ -72,6 +72,22 @@ func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
 	return s, f, nil
 }
 
+func (l *sqlLink) hold(ctx context.Context, old, open store.Record) error {
+	conn, err := l.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoConnection, err)
+	}
+	s := &sqlSession{link: l, conn: conn, values: context.WithoutCancel(ctx), open: true}
+	defer s.drop()
+	text := begin + "; "
+	if old.State != store.Absent {
+		text += inline(l.sql.remove, old.ID[:], old.Token[:], int64(old.Version)) + "; "
+	}
+	_, err = conn.ExecContext(ctx, text+inline(l.sql.insert, insertArgs(open)...)+"; COMMIT")
+	s.open = err != nil
+	return err
+}
+
 // beginning is the text that begins a transaction and takes the lock.
 func beginning(q entry) string {
 	return "BEGIN ISOLATION LEVEL " + string(q.isolation) + " READ WRITE; " + inline(lockRecord, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
@@ -139,10 +155,6 @@ func (s *sqlSession) finish(old, done store.Record, k keeping) error {
 		text = inline(s.link.sql.remove, old.ID[:], old.Token[:], int64(old.Version)) + "; " + text
 	}
 	return s.flight(s.link.commit, text)
-}
-
-func (s *sqlSession) hold(open store.Record) error {
-	return s.flight(s.link.commit, inline(s.link.sql.insert, insertArgs(open)...)+"; COMMIT")
 }
 
 func (s *sqlSession) undo() (checked bool, err error) {

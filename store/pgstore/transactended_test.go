@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/onceward/onceward"
+	"github.com/onceward/onceward/store"
+	"github.com/onceward/onceward/store/pgstore/pgtest"
 )
 
 // transacts is a way to transact whose function only sends texts.
@@ -135,4 +138,108 @@ func TestTransactForeignDateStyle(t *testing.T) {
 		}
 	}
 	b.balance(t, "cache_statement", "simple_protocol", "exec")
+}
+
+// The COMMIT of a function hands the lock to a waiter. The record is marked all the same while the waiter runs, and the waiter is undone.
+func TestTransactCommitMeetsAWaiter(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	y := b.transactor(t, db.pool, TransactConfig{Wait: time.Minute})
+	for way, transact := range b.ways(t) {
+		key, marked := keyOf(t, way), make(chan struct{})
+		var second <-chan told
+		_, err := transact(key, func(exec func(string) error) onceward.Outcome {
+			if err := exec("INSERT INTO " + b.schema + ".ledger (key, amount) VALUES ('" + key.Text() + "', 0)"); err != nil {
+				t.Error(err)
+			}
+			second = inBackground(func() (onceward.Result, error) {
+				return y.Transact(t.Context(), callOf(key), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
+					<-marked
+					return b.pay(key)(ctx, tx)
+				})
+			})
+			somebodyWaits(t, db)
+			if err := exec("COMMIT"); err != nil {
+				t.Error(err)
+			}
+			return onceward.Save(onceward.Reply{})
+		})
+		close(marked)
+		if !errors.Is(err, ErrEnded) {
+			t.Errorf("%s: %v", way, err)
+		}
+		if r := <-second; !errors.Is(r.err, onceward.ErrOutcomeUnknown) {
+			t.Errorf("%s, the waiter: %v, %v", way, r.Result, r.err)
+		}
+		if n := b.entries(t, key); n != 1 {
+			t.Errorf("%s: %d effects", way, n)
+		}
+	}
+}
+
+// A lapsed claim that record mode has left is marked as unknown, as an absent record is.
+func TestTransactCommitOverALapsedClaim(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	s := db.again(t, b.schema)
+	for way, transact := range b.ways(t) {
+		key := keyOf(t, way)
+		q := claimOf(callOf(key).Scope.Identity(key), tokenOf(9))
+		q.Fingerprints, q.Start = callOf(key).Fingerprint.Versions(), false
+		a, err := s.Claim(t.Context(), q)
+		want(t, a, err, store.Granted)
+		move(t, s, 2*time.Hour)
+		for i, is := range []error{ErrEnded, onceward.ErrOutcomeUnknown} {
+			if _, err = transact(key, func(exec func(string) error) onceward.Outcome {
+				if i > 0 {
+					t.Error("it runs again")
+				}
+				if err := exec("COMMIT"); err != nil {
+					t.Error(err)
+				}
+				return onceward.Save(onceward.Reply{})
+			}); !errors.Is(err, is) {
+				t.Errorf("%s: %v", way, err)
+			}
+		}
+		if n := b.records(t, "state = 2 AND key = '"+way+"'"); n != 1 {
+			t.Errorf("%s: %d open records", way, n)
+		}
+	}
+}
+
+// A prepared transaction keeps the lock, for as long as it likes. Its operation is held as unknown, at once.
+func TestTransactPrepares(t *testing.T) {
+	server := pgtest.Own(t, pgtest.Config{})
+	pool := open(t, server.URL("postgres"))
+	exec(t, pool, "ALTER SYSTEM SET max_prepared_transactions = 5")
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pool.Reset()
+	b := newBank(t, tables{pool, pool})
+	x := b.transactor(t, pool, TransactConfig{Wait: time.Millisecond})
+	key := keyOf(t, "k")
+	if _, err := x.Transact(t.Context(), callOf(key), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
+		if err := b.transfer(ctx, tx, key, 1); err != nil {
+			t.Error(err)
+		}
+		if _, err := tx.Exec(ctx, "PREPARE TRANSACTION 'p'"); err != nil {
+			t.Error(err)
+		}
+		return onceward.Save(onceward.Reply{})
+	}); !errors.Is(err, ErrEnded) {
+		t.Error(err)
+	}
+	if n := b.records(t, "state = 2"); n != 1 {
+		t.Errorf("%d open records", n)
+	}
+	if result, err := x.Transact(t.Context(), callOf(key), b.pay(key)); !errors.Is(err, onceward.ErrInProgress) {
+		t.Errorf("while it is prepared: %v, %v", result, err)
+	}
+	exec(t, pool, "COMMIT PREPARED 'p'")
+	if result, err := x.Transact(t.Context(), callOf(key), b.pay(key)); !errors.Is(err, onceward.ErrOutcomeUnknown) {
+		t.Errorf("then: %v, %v", result, err)
+	}
+	b.balance(t, "k")
 }
