@@ -101,7 +101,7 @@ func (s *pgxSession) number() int64 { return s.xid }
 func (s *pgxSession) state() (txState, error) {
 	raw := s.conn.Conn().PgConn()
 	switch {
-	case raw.IsClosed(), raw.IsBusy(): // busy: somebody whom the function has left behind is using it
+	case s.tx.strayed(), raw.IsClosed(), raw.IsBusy(): // busy: somebody whom the function has left behind is using it
 		return txLost, s.tx.cause()
 	case raw.TxStatus() == 'E':
 		return txAborted, s.tx.cause()
@@ -233,6 +233,10 @@ func (s *pgxSession) drop() {
 		return
 	}
 	s.dropped = true
+	if s.tx != nil && s.tx.strayed() {
+		_ = s.conn.Hijack().PgConn().Conn().Close() // under the feet of who strays: nothing else may be touched
+		return
+	}
 	raw := s.conn.Conn().PgConn()
 	ctx, stop := context.WithTimeout(s.values, s.link.timeout)
 	defer stop()

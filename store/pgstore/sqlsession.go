@@ -111,6 +111,9 @@ func (s *sqlSession) isPgx() (is bool) {
 
 // state asks the driver, if it is pgx's. Another's says nothing: then an aborted or ended transaction shows in the last flight.
 func (s *sqlSession) state() (txState, error) {
+	if s.tx.strayed() {
+		return txLost, s.tx.cause()
+	}
 	state := txOpen
 	err := s.conn.Raw(func(c any) error {
 		known, ok := c.(*stdlib.Conn)
@@ -197,7 +200,10 @@ func (s *sqlSession) drop() {
 		return
 	}
 	s.gone = true
-	if s.open {
+	switch {
+	case s.tx != nil && s.tx.strayed():
+		_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+	case s.open:
 		ctx, stop := context.WithTimeout(s.values, s.link.timeout)
 		defer stop()
 		if _, err := s.conn.ExecContext(ctx, "ROLLBACK"); err != nil {

@@ -64,6 +64,7 @@ type sqlRun struct {
 
 	mu     sync.Mutex
 	over   bool
+	uses   int    // calls that have not come back
 	fault  error  // the newest error of the server
 	finish func() // ends what is being read; nil: nothing is
 }
@@ -74,7 +75,21 @@ func (r *sqlRun) use() error {
 	if r.over {
 		return errOutside
 	}
+	r.uses++
 	return nil
+}
+
+func (r *sqlRun) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.uses--
+}
+
+// strayed reports whether somebody whom the function has left behind is, after its end, still on the way to the connection.
+func (r *sqlRun) strayed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.over && r.uses > 0
 }
 
 func (r *sqlRun) see(err error) error {
@@ -114,6 +129,7 @@ func (r *sqlRun) ExecContext(ctx context.Context, query string, args ...any) (sq
 	if err := r.use(); err != nil {
 		return nil, err
 	}
+	defer r.leave()
 	result, err := r.conn.ExecContext(ctx, query, args...)
 	return result, r.see(err)
 }
@@ -123,6 +139,7 @@ func (r *sqlRun) QueryContext(ctx context.Context, query string, args ...any) (*
 	if err := r.use(); err != nil {
 		return nil, err
 	}
+	defer r.leave()
 	rows, err := r.conn.QueryContext(ctx, query, args...)
 	if err == nil {
 		r.reading(func() { _ = rows.Close() })
@@ -135,6 +152,7 @@ func (r *sqlRun) QueryRowContext(ctx context.Context, query string, args ...any)
 	if r.use() != nil {
 		return nowhere().QueryRowContext(ctx, query)
 	}
+	defer r.leave()
 	row := r.conn.QueryRowContext(ctx, query, args...)
 	if r.see(row.Err()) == nil {
 		r.reading(func() { _ = row.Scan() }) // which closes it
@@ -147,6 +165,7 @@ func (r *sqlRun) PrepareContext(ctx context.Context, query string) (*sql.Stmt, e
 	if err := r.use(); err != nil {
 		return nil, err
 	}
+	defer r.leave()
 	statement, err := r.conn.PrepareContext(ctx, query)
 	return statement, r.see(err)
 }

@@ -38,18 +38,33 @@ type txRun struct {
 
 	mu     sync.Mutex
 	over   bool
+	uses   int    // calls that have not come back
 	fault  error  // the newest error of the server, or of the connection
 	finish func() // ends what is being read; nil: nothing is
 }
 
-// use fails once the function has ended.
+// use counts a call in, and fails once the function has ended.
 func (r *txRun) use() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over {
 		return errOutside
 	}
+	r.uses++
 	return nil
+}
+
+func (r *txRun) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.uses--
+}
+
+// strayed reports whether somebody whom the function has left behind is, after its end, still on the way to the connection: it is good for nobody else.
+func (r *txRun) strayed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.over && r.uses > 0
 }
 
 // see notes what the function is told, since it may tell nobody.
@@ -106,6 +121,7 @@ func (t *tx) Begin(ctx context.Context) (pgx.Tx, error) {
 	if err := t.run.use(); err != nil {
 		return nil, err
 	}
+	defer t.run.leave()
 	inner, err := t.inner.Begin(ctx)
 	if t.run.see(err) != nil {
 		return nil, err
@@ -119,8 +135,10 @@ func (t *tx) Commit(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !t.point:
+		t.run.leave()
 		return ErrNotYours
 	}
+	defer t.run.leave()
 	return t.run.see(t.inner.Commit(ctx))
 }
 
@@ -130,8 +148,10 @@ func (t *tx) Rollback(ctx context.Context) error {
 	case err != nil:
 		return err
 	case !t.point:
+		t.run.leave()
 		return ErrNotYours
 	}
+	defer t.run.leave()
 	return t.run.see(t.inner.Rollback(ctx))
 }
 
@@ -140,6 +160,7 @@ func (t *tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandT
 	if err := t.run.use(); err != nil {
 		return pgconn.CommandTag{}, err
 	}
+	defer t.run.leave()
 	tag, err := t.inner.Exec(ctx, sql, args...)
 	return tag, t.run.see(err)
 }
@@ -149,6 +170,7 @@ func (t *tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, erro
 	if err := t.run.use(); err != nil {
 		return &rows{err: err}, err
 	}
+	defer t.run.leave()
 	busy := t.run.busy()
 	inner, err := t.inner.Query(ctx, sql, args...)
 	reading := &rows{Rows: inner, run: t.run}
@@ -161,6 +183,7 @@ func (t *tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	if err := t.run.use(); err != nil {
 		return oneRow{err: err}
 	}
+	defer t.run.leave()
 	busy := t.run.busy()
 	inner := t.inner.QueryRow(ctx, sql, args...)
 	t.run.reading(busy, func() { _ = t.run.see(inner.Scan()) })
@@ -172,6 +195,7 @@ func (t *tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	if err := t.run.use(); err != nil {
 		return pgx.FailedBatchResults(b, err)
 	}
+	defer t.run.leave()
 	busy := t.run.busy()
 	inner := t.inner.SendBatch(ctx, b)
 	t.run.reading(busy, func() { _ = t.run.see(inner.Close()) })
@@ -183,6 +207,7 @@ func (t *tx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []strin
 	if err := t.run.use(); err != nil {
 		return 0, err
 	}
+	defer t.run.leave()
 	n, err := t.inner.CopyFrom(ctx, table, columns, source)
 	return n, t.run.see(err)
 }
@@ -192,17 +217,16 @@ func (t *tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDe
 	if err := t.run.use(); err != nil {
 		return nil, err
 	}
+	defer t.run.leave()
 	d, err := t.inner.Prepare(ctx, name, sql)
 	return d, t.run.see(err)
 }
 
-// LargeObjects is pgx's. It panics outside of a guarded function, for it has no error to return.
-func (t *tx) LargeObjects() pgx.LargeObjects {
-	if err := t.run.use(); err != nil {
-		panic(err)
-	}
-	return t.inner.LargeObjects()
-}
+var errNoLargeObjects = errors.New("pgstore: pgx.LargeObjects could write after the function has ended: use lo_from_bytea, lo_put and lo_get in statements")
+
+// LargeObjects panics, for it has no error to return: what it gives could not be taken back at the end of the function. Large objects are there by
+// statements: lo_from_bytea, lo_put, lo_get and lo_unlink.
+func (t *tx) LargeObjects() pgx.LargeObjects { panic(errNoLargeObjects) }
 
 // Conn returns nil: a connection could commit.
 func (t *tx) Conn() *pgx.Conn { return nil }
