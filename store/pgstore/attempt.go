@@ -141,7 +141,7 @@ func (a *attempt) free(out onceward.Outcome) (onceward.Result, error) {
 	}
 	a.s.drop()
 	if err != nil || !checked || a.e.config.Isolation != readCommitted {
-		step, err := a.look()
+		step, err := a.look(a.running, a.s.number())
 		if err != nil || step.Write != store.Put {
 			return a.instead(step, err, true)
 		}
@@ -168,7 +168,7 @@ func (a *attempt) freed(out onceward.Outcome) (onceward.Result, error) {
 // failed answers after any error of the transaction: what the record says now, or else another attempt, or else the truth. undone says whether it is
 // certain already that nothing was committed.
 func (a *attempt) failed(out onceward.Outcome, cause error, undone bool) (result onceward.Result, again bool, err error) {
-	step, err := a.look()
+	step, err := a.look(a.running, a.s.number())
 	if err != nil || step.Write != store.Put {
 		result, err = a.instead(step, err, undone)
 		return result, false, err
@@ -205,32 +205,6 @@ func (a *attempt) instead(step store.Step, err error, undone bool) (onceward.Res
 	}
 	return onceward.Result{}, &onceward.Error{Op: "commit", Key: a.call.Key, Err: onceward.ErrReplyNotSaved, Cause: failed("read again", err), RetryAfter: time.Second,
 		Hint: "the answer to the commit was lost, and the database cannot be asked: ask again with the same key"}
-}
-
-// look takes the lock and reads the record, on whatever connection can be had. The lock is what makes the answer final: as long as a transaction of
-// this operation is alive somewhere, it holds it. If this attempt's transaction was committed, and not by us, the function did it: [ErrEnded].
-func (a *attempt) look() (store.Step, error) {
-	ctx, stop := context.WithTimeout(context.WithoutCancel(a.running), a.e.config.SaveLimit)
-	defer stop()
-	for n := 1; ; n++ {
-		q := a.entry(readCommitted, a.e.config.SaveLimit/2)
-		q.after = a.s.number()
-		s, f, err := a.e.link.open(ctx, q)
-		if err == nil {
-			err = f.primary()
-			a.e.behind(s.drop)
-		}
-		if r := f.record(); err == nil && f.committed && (r.State != store.Done || r.Token != a.token) {
-			return store.Step{}, ErrEnded
-		}
-		if err == nil {
-			return store.Claim(f.record(), a.request(), f.env()), nil
-		}
-		if ctx.Err() != nil || !isLost(err) && !errors.Is(err, errStale) && !isCode(err, lockNotAvailable, queryCanceled) {
-			return store.Step{}, err
-		}
-		pause(n)
-	}
 }
 
 // pause lets a rival pass: from 2 ms, doubling to 256 ms, with full jitter over its upper half.

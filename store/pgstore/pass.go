@@ -46,13 +46,54 @@ func (p *pass) lead(ctx context.Context) (onceward.Result, error) {
 		}
 		claim := store.Claim(f.record(), p.request(), f.env())
 		if claim.Write != store.Put {
-			p.e.behind(s.drop)
-			return p.answer(claim.Answer)
+			if p.e.config.Isolation == readCommitted || claim.Answer.Verdict == store.Replay {
+				p.e.behind(s.drop)
+				return p.answer(claim.Answer)
+			}
+			s.drop()
+			step, err := p.look(running, 0) // for the snapshot may be older than the lock, by a hair
+			if isCode(err, lockNotAvailable, queryCanceled) {
+				return onceward.Result{}, p.inProgress(err)
+			}
+			if err != nil {
+				return onceward.Result{}, p.unavailable(failed("read again", err), "nothing was executed by this send; retry the same key")
+			}
+			if step.Write != store.Put {
+				return p.answer(step.Answer)
+			}
+			n-- // nothing has run
+			continue
 		}
 		a := &attempt{pass: p, s: s, n: n, claim: claim, old: f.record(), running: running}
 		result, again, err := a.carryOut()
 		if !again {
 			return result, err
+		}
+		pause(n)
+	}
+}
+
+// look takes the lock and reads the record, on whatever connection can be had. The lock is what makes the answer final: as long as a transaction of
+// this operation is alive somewhere, it holds it. If transaction after was committed, and not by us, the function did it: [ErrEnded].
+func (p *pass) look(running context.Context, after int64) (store.Step, error) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(running), p.e.config.SaveLimit)
+	defer stop()
+	for n := 1; ; n++ {
+		q := p.entry(readCommitted, p.e.config.SaveLimit/2)
+		q.after = after
+		s, f, err := p.e.link.open(ctx, q)
+		if err == nil {
+			err = f.primary()
+			p.e.behind(s.drop)
+		}
+		if r := f.record(); err == nil && f.committed && (r.State != store.Done || r.Token != p.token) {
+			return store.Step{}, ErrEnded
+		}
+		if err == nil {
+			return store.Claim(f.record(), p.request(), f.env()), nil
+		}
+		if ctx.Err() != nil || !isLost(err) && !errors.Is(err, errStale) && !isCode(err, lockNotAvailable, queryCanceled) {
+			return store.Step{}, err
 		}
 		pause(n)
 	}
@@ -86,6 +127,8 @@ func (p *pass) open(ctx context.Context) (session, found, error) {
 		case err == nil && f.primary() != nil:
 			p.e.behind(s.drop)
 			return nil, f, p.unavailable(f.primary(), "connect to the primary; retry the same key")
+		case err == nil && f.waited && p.e.config.Isolation != readCommitted:
+			s.drop() // its snapshot is from before the wait
 		case err == nil:
 			return s, f, nil
 		case ctx.Err() != nil:

@@ -59,7 +59,7 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 		if err := r.Scan(nil, &s.xid, &f.committed, &f.now, &f.standby, &f.watermark, nil); err != nil {
 			return err
 		}
-		f.until = -1
+		f.until, f.waited = -1, r.RawValues()[0] != nil
 		return unpack(r, 6, f.row.targets())
 	})
 	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)

@@ -47,6 +47,7 @@ type found struct {
 	row
 	now, watermark, until int64
 	standby               bool
+	waited                bool // for the lock: a snapshot, where there is one, is older than the end of the wait
 	committed             bool // the transaction of [entry].after
 }
 

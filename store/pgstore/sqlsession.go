@@ -63,7 +63,9 @@ func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
 			mode = append(mode, pgx.QueryExecModeSimpleProtocol)
 		}
 		row := conn.QueryRowContext(bounded, inline(l.own.enter, q.who.ID[:], []byte(q.who.Service), orNull(store.Time(q.after))), mode...)
-		err = row.Scan(append([]any{new(any), &s.xid, &f.committed}, f.targets()...)...)
+		var restored any
+		err = row.Scan(append([]any{&restored, &s.xid, &f.committed}, f.targets()...)...)
+		f.waited = restored != nil
 	}
 	if err != nil {
 		s.drop()

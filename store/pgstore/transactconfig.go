@@ -18,7 +18,7 @@ const DefaultAttempts = 4
 // TransactConfig configures a [Transactor] or [SQLTransactor]. The zero value of each field means its default. Immutable once given away.
 type TransactConfig struct {
 	Schema    string         // where the tables are; default [DefaultSchema]
-	Isolation pgx.TxIsoLevel // default pgx.ReadCommitted, the only level at which a duplicate waits before the function runs
+	Isolation pgx.TxIsoLevel // default pgx.ReadCommitted. At the others a duplicate that has waited begins anew: a round trip more
 	Attempts  int            // default 4: how often the function may run within one call, when the database asks for another try
 
 	Wait         time.Duration // default 2 s, for a duplicate in flight; keep it below the clients' attempt timeout. onceward.NoWait: answer at once
@@ -69,6 +69,8 @@ func (c TransactConfig) withDefaults() (TransactConfig, error) {
 	return c, errors.Join(err, c.validate())
 }
 
+const maxWindow = 10 * 365 * 24 * time.Hour
+
 // validate names every fault at once.
 func (c TransactConfig) validate() error {
 	var faults []error
@@ -85,6 +87,16 @@ func (c TransactConfig) validate() error {
 	require(c.StoreTimeout >= time.Millisecond, "StoreTimeout", c.StoreTimeout, "must be at least 1ms")
 	require(c.SaveLimit > 0, "SaveLimit", c.SaveLimit, "must be positive")
 	require(c.MaxReply > 0, "MaxReply", c.MaxReply, "must be positive")
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{{"Wait", c.Wait}, {"HandlerLimit", c.HandlerLimit}, {"StoreTimeout", c.StoreTimeout}, {"SaveLimit", c.SaveLimit}, {"Skew", c.Skew}} {
+		require(d.value <= 24*time.Hour, d.field, d.value, "must be at most 24h")
+	}
+	require(c.Window <= maxWindow, "Window", c.Window, "must be at most 10 years")
+	if c.Isolation != pgx.ReadCommitted && c.Window <= maxWindow { // who runs on an old snapshot must lose against a record that is still there
+		require(c.Window+c.Skew > max(c.Wait, 0)+c.HandlerLimit+c.SaveLimit, "Window", c.Window, "with Skew, must be longer than Wait, HandlerLimit and SaveLimit together at this isolation")
+	}
 	require(c.Window >= time.Second, "Window", c.Window, "must be at least 1s")
 	require(c.Skew > 0, "Skew", c.Skew, "must be positive")
 	if len(faults) == 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -37,6 +38,13 @@ func TestNewTransactorRefuses(t *testing.T) {
 	refused(onceward.ErrConfig, "TransactConfig.Isolation = read uncommitted", TransactConfig{Isolation: pgx.ReadUncommitted})
 	refused(onceward.ErrConfig, "TransactConfig.Attempts = -1", TransactConfig{Attempts: -1, Window: time.Millisecond})
 	refused(onceward.ErrConfig, "TransactConfig.Window = 1ms", TransactConfig{Attempts: -1, Window: time.Millisecond})
+	for field, c := range map[string]TransactConfig{
+		"Wait": {Wait: 25 * time.Hour}, "HandlerLimit": {HandlerLimit: math.MaxInt64}, "StoreTimeout": {StoreTimeout: math.MaxInt64},
+		"SaveLimit": {SaveLimit: math.MaxInt64}, "Skew": {Skew: 25 * time.Hour}, "Window": {Window: math.MaxInt64},
+	} {
+		refused(onceward.ErrConfig, "TransactConfig."+field, c)
+	}
+	refused(onceward.ErrConfig, "TransactConfig.Window", TransactConfig{Isolation: pgx.Serializable, Window: time.Minute, Skew: time.Second})
 	exec(t, pool, "ALTER DATABASE "+database(pool)+" SET default_transaction_read_only = on")
 	pool.Reset()
 	refused(ErrReadOnly, "default_transaction_read_only", TransactConfig{})
