@@ -141,7 +141,7 @@ func (a *attempt) free(out onceward.Outcome) (onceward.Result, error) {
 	}
 	a.s.drop()
 	if err != nil || !checked || a.e.config.Isolation != readCommitted {
-		step, err := a.look(a.running, a.s.number())
+		step, err := a.look(a.running, a.s.origin())
 		if err != nil || step.Write != store.Put {
 			return a.instead(step, err, true)
 		}
@@ -168,7 +168,7 @@ func (a *attempt) freed(out onceward.Outcome) (onceward.Result, error) {
 // failed answers after any error of the transaction: what the record says now, or else another attempt, or else the truth. undone says whether it is
 // certain already that nothing was committed.
 func (a *attempt) failed(out onceward.Outcome, cause error, undone bool) (result onceward.Result, again bool, err error) {
-	step, err := a.look(a.running, a.s.number())
+	step, err := a.look(a.running, a.s.origin())
 	if err != nil || step.Write != store.Put {
 		result, err = a.instead(step, err, undone)
 		return result, false, err
@@ -181,6 +181,9 @@ func (a *attempt) failed(out onceward.Outcome, cause error, undone bool) (result
 	switch {
 	case out.Ending == onceward.EndFree || out.Ending == onceward.EndDoubt:
 		result, err = a.freed(out)
+	case isCode(cause, noPrivilege):
+		err = &onceward.Error{Op: "commit", Key: a.call.Key, Err: onceward.ErrFreed, Cause: failed("commit", cause),
+			Hint: "nothing has taken effect; a function that changes its role, by SET LOCAL ROLE, must RESET ROLE before it returns, or that role needs pgstore.Grants"}
 	case mayRunAgain(cause), out.Ending == onceward.EndReject, isCode(cause, diskFull):
 		err = a.unavailable(failed("commit", cause), "nothing has taken effect; retry the same key")
 	default:

@@ -51,7 +51,7 @@ func (p *pass) lead(ctx context.Context) (onceward.Result, error) {
 				return p.answer(claim.Answer)
 			}
 			s.drop()
-			step, err := p.look(running, 0) // for the snapshot may be older than the lock, by a hair
+			step, err := p.look(running, origin{}) // for the snapshot may be older than the lock, by a hair
 			if isCode(err, lockNotAvailable, queryCanceled) {
 				return onceward.Result{}, p.inProgress(err)
 			}
@@ -75,7 +75,7 @@ func (p *pass) lead(ctx context.Context) (onceward.Result, error) {
 
 // look takes the lock and reads the record, on whatever connection can be had. The lock is what makes the answer final: as long as a transaction of
 // this operation is alive somewhere, it holds it. If transaction after was committed, and not by us, the function did it: [ErrEnded].
-func (p *pass) look(running context.Context, after int64) (store.Step, error) {
+func (p *pass) look(running context.Context, after origin) (store.Step, error) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(running), p.e.config.SaveLimit)
 	defer stop()
 	for n := 1; ; n++ {
@@ -111,12 +111,14 @@ func (p *pass) request() store.ClaimRequest {
 // brief is how long anybody may wait for a lock. Longer waits need a slot: they must not take all connections from those who need not wait.
 const brief = 50 * time.Millisecond
 
+// tries is how many connections are tried that turn out to be closed: a pool may have several, after a restart of the server.
+const tries = 3
+
 // open sends the first flight. Connections that turn out to be broken are thrown away: nothing has happened on them.
 func (p *pass) open(ctx context.Context) (session, found, error) {
-	began := time.Now()
 	slot := p.takeSlot()
 	defer func() { p.giveSlot(slot) }()
-	for {
+	for n := 1; ; {
 		wait := max(p.waitLeft(), time.Millisecond)
 		long := slot || wait <= brief
 		if !long {
@@ -139,7 +141,9 @@ func (p *pass) open(ctx context.Context) (session, found, error) {
 			if slot, err = p.awaitSlot(ctx); !slot {
 				return nil, f, err
 			}
-		case (isLost(err) && !errors.Is(err, errNoConnection) || errors.Is(err, errStale)) && time.Since(began) < p.e.config.StoreTimeout:
+		case (errors.Is(err, errBroken) && !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errStale)) && n < tries:
+			pause(n)
+			n++
 		default:
 			return nil, f, p.unavailable(failed("begin", err), "nothing was executed by this send; retry the same key")
 		}

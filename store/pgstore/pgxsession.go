@@ -33,7 +33,7 @@ type pgxSession struct {
 	link    *pgxLink
 	conn    *pgxpool.Conn
 	tx      *txRun
-	xid     int64
+	from    origin
 	values  context.Context
 	stale   bool // its prepared statements are not what pgx believes
 	dropped bool
@@ -51,21 +51,24 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
 	b.Queue(lockRecord, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
-	b.Queue(l.own.enterPacked, q.who.ID[:], []byte(q.who.Service), orNull(store.Time(q.after))).Query(func(r pgx.Rows) error {
+	b.Queue(l.own.enterPacked, append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...)...).Query(func(r pgx.Rows) error {
 		defer r.Close()
 		if !r.Next() {
 			return r.Err()
 		}
-		if err := r.Scan(nil, &s.xid, &f.committed, &f.now, &f.standby, &f.watermark, nil); err != nil {
+		if err := r.Scan(nil, &s.from.number, &s.from.began, &s.from.server, &f.committed, &f.now, &f.standby, &f.watermark, nil); err != nil {
 			return err
 		}
 		f.until, f.waited = -1, r.RawValues()[0] != nil
-		return unpack(r, 6, f.row.targets())
+		return unpack(r, 8, f.row.targets())
 	})
 	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)
 	defer stop()
 	results := conn.SendBatch(bounded, &b)
 	if err := s.noticed(results.Close()); err != nil {
+		if conn.Conn().IsClosed() {
+			err = fmt.Errorf("%w: %w", errBroken, err)
+		}
 		s.drop()
 		return nil, f, err
 	}
@@ -96,7 +99,7 @@ func (s *pgxSession) context(ctx context.Context) context.Context {
 
 func (s *pgxSession) end() { s.tx.end() }
 
-func (s *pgxSession) number() int64 { return s.xid }
+func (s *pgxSession) origin() origin { return s.from }
 
 func (s *pgxSession) state() (txState, error) {
 	raw := s.conn.Conn().PgConn()
@@ -137,7 +140,7 @@ func (s *pgxSession) finish(old, done store.Record, k keeping) error {
 	if old.State != store.Absent {
 		b.Queue(s.link.sql.remove, old.ID[:], old.Token[:], int64(old.Version))
 	}
-	b.Queue(s.link.own.finish, doneArgs(s.xid, done, k)...)
+	b.Queue(s.link.own.finish, doneArgs(s.from.number, done, k)...)
 	b.Queue(commit)
 	return s.commit(&b)
 }
@@ -181,7 +184,7 @@ func (s *pgxSession) undo() (checked bool, err error) {
 	}
 	var b pgx.Batch
 	if checked = state == txOpen; checked { // in an aborted transaction no question is allowed
-		b.Queue(checkSame, s.xid)
+		b.Queue(checkSame, s.from.number)
 	}
 	b.Queue("ROLLBACK")
 	err = s.flight(s.link.timeout, &b, func(r pgx.BatchResults) error { return nil })
@@ -195,7 +198,7 @@ func (s *pgxSession) remember(q entry, old, done store.Record, k keeping) (f fou
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
 	b.Queue(lockRecord, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
-	b.Queue(s.link.own.remember, append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.xid)))...)
+	b.Queue(s.link.own.remember, append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number)))...)
 	b.Queue(commit)
 	var tag pgconn.CommandTag
 	err = s.flight(q.wait+s.link.commit, &b, func(r pgx.BatchResults) (err error) {

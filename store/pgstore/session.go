@@ -17,7 +17,8 @@ const readCommitted = pgx.ReadCommitted
 // link is a way to the database.
 type link interface {
 	// open takes a connection and sends the first flight: BEGIN, the lock, and behind it the record, watermark and clock. On an error nothing is left
-	// open. If no connection was to be had, the error wraps errNoConnection.
+	// open. If no connection was to be had, the error wraps
+	// errNoConnection; if the one that was had is closed, errBroken.
 	open(ctx context.Context, q entry) (session, found, error)
 
 	// hold writes an open record in place of old, if there was one, without the lock.
@@ -25,6 +26,9 @@ type link interface {
 
 	size() int // most connections at a time
 }
+
+// errBroken is of a connection that turned out to be closed: nothing was begun on it.
+var errBroken = errors.New("pgstore: the connection was closed")
 
 var errNoConnection = errors.New("pgstore: no connection to the database")
 
@@ -45,8 +49,8 @@ type session interface {
 	// remember writes a finished record if it is absent and its key admissible, after undo, in one flight. It returns what was found before.
 	remember(q entry, old, done store.Record, k keeping) (f found, made bool, err error)
 
-	number() int64 // of the transaction
-	drop()         // rolls back what is open and gives the connection back
+	origin() origin // of the transaction
+	drop()          // rolls back what is open and gives the connection back
 }
 
 // entry is what a transaction begins with.
@@ -54,12 +58,19 @@ type entry struct {
 	who       store.Identity
 	isolation pgx.TxIsoLevel
 	wait      time.Duration // for the lock
-	after     int64         // the number of a transaction: has it been committed? 0: there was none
+	after     origin        // of a transaction: has it been committed? zero: there was none
 	idle      time.Duration // after which the server ends a transaction that its client has left alone
 }
 
 func (p *pass) entry(isolation pgx.TxIsoLevel, wait time.Duration) entry {
-	return entry{p.who, isolation, wait, 0, p.e.config.HandlerLimit + p.e.config.SaveLimit}
+	return entry{p.who, isolation, wait, origin{}, p.e.config.HandlerLimit + p.e.config.SaveLimit}
+}
+
+// origin tells a transaction from all others: its number, when it began and when its server did, in microseconds.
+type origin struct{ number, began, server int64 }
+
+func (o origin) args() []any {
+	return []any{orNull(store.Time(o.number)), orNull(store.Time(o.began)), orNull(store.Time(o.server))}
 }
 
 // keeping is how long a record is kept.
@@ -87,6 +98,7 @@ const (
 	noStatement      = "26000" // a prepared statement was deallocated behind pgx's back
 	stalePlan        = "0A000" // a prepared statement's tables were changed
 	diskFull         = "53100"
+	noPrivilege      = "42501"
 	queryCanceled    = "57014" // by the session's statement_timeout, for example
 	oddSquareRoot    = "2201F" // our own raise: another transaction than the one begun
 	divisionByZero   = "22012" // our own raise: not exactly one row

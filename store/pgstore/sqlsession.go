@@ -39,7 +39,7 @@ type sqlSession struct {
 	link   *sqlLink
 	conn   *sql.Conn
 	tx     *sqlRun
-	xid    int64
+	from   origin
 	values context.Context
 	open   bool // a transaction, as far as we know
 	gone   bool // given back
@@ -62,12 +62,15 @@ func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
 		if s.isPgx() { // which would prepare it
 			mode = append(mode, pgx.QueryExecModeSimpleProtocol)
 		}
-		row := conn.QueryRowContext(bounded, inline(l.own.enter, q.who.ID[:], []byte(q.who.Service), orNull(store.Time(q.after))), mode...)
+		row := conn.QueryRowContext(bounded, inline(l.own.enter, append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...)...), mode...)
 		var restored any
-		err = row.Scan(append([]any{&restored, &s.xid, &f.committed}, f.targets()...)...)
+		err = row.Scan(append([]any{&restored, &s.from.number, &s.from.began, &s.from.server, &f.committed}, f.targets()...)...)
 		f.waited = restored != nil
 	}
 	if err != nil {
+		if state, _ := s.state(); state == txLost || errors.Is(err, driver.ErrBadConn) {
+			err = fmt.Errorf("%w: %w", errBroken, err)
+		}
 		s.drop()
 		return nil, f, err
 	}
@@ -101,7 +104,7 @@ func (s *sqlSession) context(ctx context.Context) context.Context {
 
 func (s *sqlSession) end() { s.tx.end() }
 
-func (s *sqlSession) number() int64 { return s.xid }
+func (s *sqlSession) origin() origin { return s.from }
 
 func (s *sqlSession) isPgx() (is bool) {
 	_ = s.conn.Raw(func(c any) error {
@@ -155,7 +158,7 @@ func (s *sqlSession) flight(limit time.Duration, text string) error {
 }
 
 func (s *sqlSession) finish(old, done store.Record, k keeping) error {
-	text := inline(s.link.own.finish, doneArgs(s.xid, done, k)...) + "; COMMIT"
+	text := inline(s.link.own.finish, doneArgs(s.from.number, done, k)...) + "; COMMIT"
 	if old.State != store.Absent {
 		text = inline(s.link.sql.remove, old.ID[:], old.Token[:], int64(old.Version)) + "; " + text
 	}
@@ -170,7 +173,7 @@ func (s *sqlSession) undo() (checked bool, err error) {
 	case txAborted: // no question is allowed
 		return false, s.flight(s.link.timeout, "ROLLBACK")
 	default:
-		err = s.flight(s.link.timeout, inline(checkSame, s.xid)+"; ROLLBACK")
+		err = s.flight(s.link.timeout, inline(checkSame, s.from.number)+"; ROLLBACK")
 	}
 	if isCode(err, abortedTx) { // a driver that did not tell
 		return false, s.flight(s.link.timeout, "ROLLBACK")
@@ -192,7 +195,7 @@ func (s *sqlSession) remember(q entry, old, done store.Record, k keeping) (f fou
 		return f, true, again.finish(old, done, k)
 	}
 	s.open = true
-	err = s.flight(q.wait+s.link.commit, beginning(q)+"; "+inline(s.link.own.rememberOrRaise, append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.xid)))...)+"; COMMIT")
+	err = s.flight(q.wait+s.link.commit, beginning(q)+"; "+inline(s.link.own.rememberOrRaise, append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number)))...)+"; COMMIT")
 	return f, err == nil, err
 }
 

@@ -26,7 +26,15 @@ const (
 	// assigned is the transaction's, assigned only where the function will run: not to read again what became of transaction $3.
 	assigned = `CASE WHEN $3::bigint IS NULL AND r.state IS DISTINCT FROM 3 AND NOT pg_is_in_recovery() THEN pg_current_xact_id()::text::bigint ELSE 0 END`
 
-	// wasCommitted says whether a transaction was. A number that the server has not given yet is from before a failover that has forgotten it.
+	// originColumns are what, beside its number, tells a transaction from others: when it began, and when the server did.
+	originColumns = `floor(extract(epoch FROM now()) * 1000000)::bigint, floor(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint`
+
+	// sameServer says whether the server has neither been another, nor crashed, since a transaction: then it gives numbers anew that it had given to
+	// transactions which left no trace. After a crash its statistics begin anew as well.
+	sameServer = `floor(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint = $5::bigint
+	AND coalesce(floor(extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()) * 1000000)::bigint, 0) < $4::bigint`
+
+	// wasCommitted says whether a transaction was. A number that the server has not given yet is another server's.
 	wasCommitted = `coalesce(CASE WHEN {n}::bigint::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN pg_xact_status({n}::bigint::text::xid8) END, '') = 'committed'`
 
 	// restore: if there was a wait it is over, and its bound goes back to what it was.
@@ -42,7 +50,7 @@ func newTransactSQL(schema, clock string) transactSQL {
 		$12::bigint, $13::bigint, $14::int, $15::smallint, $16::boolean, false, env.now, greatest($7::bigint, env.now) + $17::bigint + $18::bigint, $19::bytea`
 	committed := func(n string) string { return strings.ReplaceAll(wasCommitted, "{n}", n) }
 	fill := strings.NewReplacer("{schema}", schema, "{clock}", clock, "{same}", sameTransaction, "{columns}", columns, "{values}", values, "{number}", assigned,
-		"{record}", recordColumns, "{committed}", committed("$3"), "{committed before}", committed("$20")).Replace
+		"{record}", recordColumns, "{origin}", originColumns, "{committed}", "CASE WHEN $3::bigint IS NULL THEN false ELSE coalesce("+sameServer+", false) AND "+committed("$3")+" END", "{committed before}", committed("$20")).Replace
 	// The answer of a function that was rolled back: admitted anew, for time has passed, and not if the function has committed by itself, which an aborted
 	// transaction does not tell. Whoever is there already becomes the answer.
 	remember := fill(`WITH env AS MATERIALIZED (
@@ -59,12 +67,12 @@ func newTransactSQL(schema, clock string) transactSQL {
 `)
 	return transactSQL{
 		// All that decides, in one snapshot: nobody sees a record purged and the watermark below it.
-		enter: restore + fill(`{number}, {committed}, {clock}, pg_is_in_recovery(),
+		enter: restore + fill(`{number}, {origin}, {committed}, {clock}, pg_is_in_recovery(),
 	coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), -1::bigint, {record} r.reply
 FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
 
 		// The same with the record as one value, NULL where there is none: a third of the time, for what is usually absent.
-		enterPacked: restore + fill(`{number}, {committed}, {clock}, pg_is_in_recovery(),
+		enterPacked: restore + fill(`{number}, {origin}, {committed}, {clock}, pg_is_in_recovery(),
 	coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), CASE WHEN r.id IS NOT NULL THEN ROW({record} r.reply) END
 FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
 
