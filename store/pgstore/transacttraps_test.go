@@ -164,6 +164,7 @@ func TestTransactUsersOwnConstraint(t *testing.T) {
 func TestTransactRunsAgain(t *testing.T) {
 	db := serving(t)
 	b := newBank(t, db)
+	pool := open(t, db.pool.Config().ConnString()+"&pool_max_conns=1") // on which all is prepared before it is deallocated
 	raise := func(code string) string {
 		return fmt.Sprintf("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '%s'; END $$", code)
 	}
@@ -192,7 +193,7 @@ func TestTransactRunsAgain(t *testing.T) {
 		{"not-supported", "0A000", execs, nil, 1, 1, onceward.ErrFreed},
 	} {
 		key, runs := keyOf(t, c.name), 0
-		x := b.transactor(t, db.pool, TransactConfig{})
+		x := b.transactor(t, pool, TransactConfig{})
 		result, err := x.Do(t.Context(), callOf(key), func(ctx context.Context, a onceward.Attempt) onceward.Outcome {
 			if runs++; a.N != runs {
 				t.Errorf("%s: attempt %d says that it is %d", c.name, runs, a.N)
