@@ -61,6 +61,7 @@ type intentState struct {
 	count   int
 	of      [keysPerIntent]uint32 // the effects of each key, a bit for each
 	past    [keysPerIntent]uint32 // those of a record that is over and forgotten
+	before  [keysPerIntent]bool   // it was carried out or answered in a life that is forgotten: a client may remember that
 	other   uint32                // those that another request under the key has had
 	closed  [keysPerIntent]bool   // somebody was told that no effect of this key will ever be
 	refused [keysPerIntent]bool   // all sends of this key were refused, and there has not been another since
@@ -100,6 +101,7 @@ func step(s intentState, in input, out output) (bool, intentState) {
 	case licensed:
 		s.allowed++
 		if in.licence == forgotten {
+			s.before[k] = s.before[k] || s.of[k] != 0 || fixed != "" && fixed != noReply
 			s.closed[k], s.reply[k], s.past[k] = false, "", s.of[k]
 		}
 		return true, s
@@ -117,7 +119,7 @@ func step(s intentState, in input, out output) (bool, intentState) {
 		}
 		return same && s.of[k]&(1<<out.named) != 0, s
 	case endNotKept:
-		return (s.of[k] != 0 || fixed != "") && fixed != noReply, s // what is carried out may have been a refusal
+		return s.before[k] || (s.of[k] != 0 || fixed != "") && fixed != noReply, s // what is carried out may have been a refusal
 	case endNotExecuted:
 		s.closed[k], s.reply[k] = true, noReply
 		return !had && (fixed == "" || fixed == noReply), s
