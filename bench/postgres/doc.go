@@ -1,0 +1,3 @@
+// Package postgres measures the same transaction beside itself without deduplication, and beside the order that people write by hand, on a durable
+// server of its own.
+package postgres
