@@ -24,7 +24,7 @@ func (r *row) targets() []any {
 	}
 }
 
-// record is what the row says. The lengths and ranges are held by the table's constraints.
+// record is what the row says. Its lengths and ranges are those of the statements that made it.
 func (r *row) record() (out store.Record) {
 	if r.state == 0 {
 		return out

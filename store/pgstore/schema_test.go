@@ -1,7 +1,6 @@
 package pgstore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -10,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/onceward/onceward/store/pgstore/pgtest"
@@ -122,8 +122,8 @@ func TestSchemaNamesThatAreNone(t *testing.T) {
 	}
 }
 
-// What the table must refuse, whoever writes to it.
-func TestConstraintsHoldTheStates(t *testing.T) {
+// What the table must refuse, whoever changes it.
+func TestTriggerHoldsTheStates(t *testing.T) {
 	pool := open(t, pgtest.Shared(t).MustDatabase(t))
 	if _, err := Migrate(t.Context(), pool, ""); err != nil {
 		t.Fatal(err)
@@ -147,8 +147,13 @@ func TestConstraintsHoldTheStates(t *testing.T) {
 				}
 			}
 		}
-		_, err := pool.Exec(context.Background(), fmt.Sprintf("INSERT INTO onceward.records (%s) VALUES (%s)", strings.Join(columns, ", "), strings.Join(values, ", ")))
-		return err
+		return pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), fmt.Sprintf("INSERT INTO onceward.records (%s) VALUES (%s)", strings.Join(columns, ", "), strings.Join(values, ", ")))
+			if err == nil {
+				_, err = tx.Exec(t.Context(), touch("onceward"))
+			}
+			return err
+		})
 	}
 	type change = map[string]string
 	for name, c := range map[string][]change{
