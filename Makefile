@@ -7,7 +7,7 @@ PACKAGES = $$(go list -m -f '{{.Dir}}/...')
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: ## test every module; needs nothing but Go, and says what it leaves out without PostgreSQL
@@ -73,6 +73,10 @@ mutants: ## break each guarantee on purpose; ONLY=regexp for some
 .PHONY: bench
 bench: ## measure, in turns beside what it is compared with; WRITE=1 puts the tables into docs/performance.md
 	go run ./bench/cmd/bench $(if $(WRITE),-write docs/performance.md)
+
+.PHONY: bench-postgres
+bench-postgres: ## measure the same transaction in a PostgreSQL of its own, beside itself without onceward; WRITE=1 as in bench
+	go run ./bench/cmd/bench -part bench-postgres $(if $(WRITE),-write docs/performance.md)
 
 FUZZTIME ?= 2s
 

@@ -166,7 +166,9 @@ func (b *bench) all(ctx context.Context, callers int, do func(context.Context, o
 				if i >= len(b.orders) {
 					return
 				}
-				b.note(do(ctx, b.orders[i]))
+				request, stop := context.WithCancel(ctx) // as each request of a server has one
+				b.note(do(request, b.orders[i]))
+				stop()
 			}
 		})
 	}

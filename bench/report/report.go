@@ -38,7 +38,7 @@ func Make(short bool) (string, error) {
 		s = brief
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s/%s, %d processors (%s), %s.\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), processor(), time.Now().UTC().Format("2006-01-02"))
+	fmt.Fprintf(&b, "%s.\n\n", machine())
 	inProcess(&b, inprocess.MeasureServer(s.inProcess), inprocess.MeasureScaling(s.scaling))
 	client(&b, inprocess.MeasureClient(s.client))
 	overWire, err := loopback.Measure(s.loopback, inprocess.Mint)
@@ -56,6 +56,11 @@ func Make(short bool) (string, error) {
 	}
 	memory(&b, cost, hold)
 	return b.String(), nil
+}
+
+// machine says on what, and when.
+func machine() string {
+	return fmt.Sprintf("%s, %s/%s, %d processors (%s), %s", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), processor(), time.Now().UTC().Format("2006-01-02"))
 }
 
 // processor is the processor's name, where the system tells it.

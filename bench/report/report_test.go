@@ -21,12 +21,13 @@ func TestEveryMeasurementRuns(t *testing.T) {
 	if strings.Contains(tables, "NaN") || strings.Contains(tables, "Inf") {
 		t.Errorf("a division by zero:\n%s", tables)
 	}
+	begin, end := markers("bench")
 	page := filepath.Join(t.TempDir(), "page.md")
 	if err := os.WriteFile(page, []byte("# Title\n"+begin+"old\n"+end+"\nlast\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := Write(page, tables); err != nil {
+		if err := Write(page, "bench", tables); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -34,7 +35,7 @@ func TestEveryMeasurementRuns(t *testing.T) {
 	if err != nil || strings.Contains(string(text), "old\n") || strings.Count(string(text), tables) != 1 || !strings.HasSuffix(string(text), end+"\nlast\n") {
 		t.Errorf("the page is\n%s\n%v", text, err)
 	}
-	if err := Write(os.DevNull, tables); err == nil {
+	if err := Write(os.DevNull, "bench", tables); err == nil {
 		t.Error("a page without markers is taken")
 	}
 }

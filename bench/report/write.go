@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-const (
-	begin = "<!-- bench: made by `make bench` -->\n"
-	end   = "<!-- /bench -->"
-)
+// markers stand around what the target of the Makefile has made.
+func markers(target string) (begin, end string) {
+	return "<!-- " + target + ": made by `make " + target + "` -->\n", "<!-- /" + target + " -->"
+}
 
-// Write replaces what stands between the markers of a page.
-func Write(path, tables string) error {
+// Write replaces what stands between a target's markers in a page.
+func Write(path, target, tables string) error {
+	begin, end := markers(target)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err

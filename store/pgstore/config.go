@@ -12,8 +12,9 @@ type Config struct {
 // defaultStall is far above what a process needs between two round trips, and short for those who wait.
 const defaultStall = "5s"
 
-// wallClock is the server's time at this very moment. now() would be that of the transaction's beginning, before it waited for a lock.
-const wallClock = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+// wallClock is the server's time at this very moment. now() would be that of the transaction's beginning, before it waited for a lock. date_part answers
+// a float8, whose 53 bits suffice; extract would compute in numeric, which takes longer than all else in a statement of ours.
+const wallClock = "floor(date_part('epoch', clock_timestamp()) * 1000)::bigint"
 
 func (c Config) withDefaults() (Config, error) {
 	var err error

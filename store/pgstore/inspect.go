@@ -65,15 +65,26 @@ func checkUsage(ctx context.Context, db querier, schema, user string) error {
 
 func checkGrants(ctx context.Context, db querier, schema, user string) error {
 	var missing []string
+	check := func(question, object, privilege, kind string) error {
+		var may bool
+		if err := db.QueryRow(ctx, question, object, privilege).Scan(&may); err != nil {
+			return err
+		}
+		if !may {
+			missing = append(missing, fmt.Sprintf("GRANT %s ON %s%s TO %s", privilege, kind, object, user))
+		}
+		return nil
+	}
 	for _, n := range needs {
 		for _, privilege := range strings.Split(n.privileges, ", ") {
-			var may bool
-			if err := db.QueryRow(ctx, "SELECT has_table_privilege($1::text, $2::text)", schema+"."+n.table, privilege).Scan(&may); err != nil {
+			if err := check("SELECT has_table_privilege($1::text, $2::text)", schema+"."+n.table, privilege, ""); err != nil {
 				return err
 			}
-			if !may {
-				missing = append(missing, fmt.Sprintf("GRANT %s ON %s.%s TO %s", privilege, schema, n.table, user))
-			}
+		}
+	}
+	for _, call := range calls {
+		if err := check("SELECT has_function_privilege($1::text, $2::text)", schema+"."+call, "EXECUTE", "FUNCTION "); err != nil {
+			return err
 		}
 	}
 	if len(missing) > 0 {

@@ -8,15 +8,17 @@ import (
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 )
 
-// unpack reads a column that is a row of its own. NULL leaves the targets as they are.
-func unpack(r pgx.Rows, column int, targets []any) error {
+// unpack reads a column that is a row of the records table, whose columns stand in the order of [recordColumns]; a newer schema may have more behind them.
+// NULL leaves the row as it is.
+func unpack(r pgx.Rows, column int, to *row) error {
 	raw, types, n := r.RawValues()[column], r.TypeMap(), 0
 	if raw == nil {
 		return nil
 	}
+	targets := to.targets()
 	scan := func(oid uint32, format int16, field []byte) error {
 		if n == len(targets) {
-			return fmt.Errorf("pgstore: the record has more than %d columns", n)
+			return nil
 		}
 		n++
 		return types.Scan(oid, format, field, targets[n-1])

@@ -50,18 +50,13 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 	s := &pgxSession{link: l, conn: conn, values: context.WithoutCancel(ctx)}
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
-	b.Queue(lockRecord, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
-	b.Queue(l.own.enterPacked, append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...)...).Query(func(r pgx.Rows) error {
-		defer r.Close()
-		if !r.Next() {
-			return r.Err()
-		}
-		if err := r.Scan(nil, &s.from.number, &s.from.began, &s.from.server, &f.committed, &f.now, &f.standby, &f.watermark, nil); err != nil {
-			return err
-		}
-		f.until, f.waited = -1, r.RawValues()[0] != nil
-		return unpack(r, 8, f.row.targets())
-	})
+	b.Queue(l.own.lock, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID)).QueryRow(func(r pgx.Row) error { return r.Scan(&f.waited, nil) })
+	if q.after == (origin{}) {
+		b.Queue(l.own.enterPacked, q.who.ID[:], []byte(q.who.Service)).Query(func(r pgx.Rows) error { return scanPacked(r, &f, &s.from) })
+	} else {
+		b.Queue(l.own.enter, append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...)...).
+			QueryRow(func(r pgx.Row) error { return r.Scan(f.entered(&s.from)...) })
+	}
 	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)
 	defer stop()
 	results := conn.SendBatch(bounded, &b)
@@ -74,6 +69,19 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 	}
 	s.tx = &txRun{conn: conn.Conn(), inner: results.Tx()}
 	return s, f, nil
+}
+
+// scanPacked reads the answer of [transactSQL].enterPacked.
+func scanPacked(r pgx.Rows, f *found, from *origin) error {
+	defer r.Close()
+	if !r.Next() {
+		return r.Err()
+	}
+	if err := r.Scan(&from.number, &from.began, &from.server, &f.now, &f.standby, &f.watermark, nil); err != nil {
+		return err
+	}
+	f.until = -1
+	return unpack(r, 6, &f.row)
 }
 
 func (l *pgxLink) hold(ctx context.Context, old, open store.Record) error {
@@ -197,7 +205,7 @@ func (s *pgxSession) remember(q entry, old, done store.Record, k keeping) (f fou
 	}
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
-	b.Queue(lockRecord, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
+	b.Queue(s.link.own.lock, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
 	b.Queue(s.link.own.remember, append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number)))...)
 	b.Queue(commit)
 	var tag pgconn.CommandTag
@@ -240,15 +248,18 @@ func (s *pgxSession) drop() {
 		_ = s.conn.Hijack().PgConn().Conn().Close() // under the feet of who strays: nothing else may be touched
 		return
 	}
-	raw := s.conn.Conn().PgConn()
-	ctx, stop := context.WithTimeout(s.values, s.link.timeout)
-	defer stop()
-	switch {
+	switch raw := s.conn.Conn().PgConn(); {
 	case raw.IsClosed():
 	case raw.IsBusy(), s.stale:
-		_ = raw.Close(ctx)
+		s.bounded(func(ctx context.Context) { _ = raw.Close(ctx) })
 	case raw.TxStatus() != 'I':
-		_, _ = s.conn.Exec(ctx, "ROLLBACK")
+		s.bounded(func(ctx context.Context) { _, _ = s.conn.Exec(ctx, "ROLLBACK") })
 	}
 	s.conn.Release()
+}
+
+func (s *pgxSession) bounded(do func(context.Context)) {
+	ctx, stop := context.WithTimeout(s.values, s.link.timeout)
+	defer stop()
+	do(ctx)
 }

@@ -55,6 +55,11 @@ func (f *found) targets() []any {
 	return append([]any{&f.now, &f.standby, &f.watermark, &f.until}, f.row.targets()...)
 }
 
+// entered are the targets of [transactSQL].enter.
+func (f *found) entered(from *origin) []any {
+	return append([]any{&f.waited, &from.number, &from.began, &from.server, &f.committed}, f.targets()...)
+}
+
 func (f *found) env() store.Env {
 	return store.Env{Now: store.Time(f.now), Watermark: store.Time(f.watermark), Dead: f.until >= f.now}
 }

@@ -57,15 +57,13 @@ func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
 	s.tx = &sqlRun{conn: conn}
 	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)
 	defer stop()
-	if _, err = conn.ExecContext(bounded, beginning(q)); err == nil {
+	if _, err = conn.ExecContext(bounded, l.beginning(q)); err == nil {
 		var mode []any
 		if s.isPgx() { // which would prepare it
 			mode = append(mode, pgx.QueryExecModeSimpleProtocol)
 		}
 		row := conn.QueryRowContext(bounded, inline(l.own.enter, append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...)...), mode...)
-		var restored any
-		err = row.Scan(append([]any{&restored, &s.from.number, &s.from.began, &s.from.server, &f.committed}, f.targets()...)...)
-		f.waited = restored != nil
+		err = row.Scan(f.entered(&s.from)...)
 	}
 	if err != nil {
 		if state, _ := s.state(); state == txLost || errors.Is(err, driver.ErrBadConn) {
@@ -94,8 +92,8 @@ func (l *sqlLink) hold(ctx context.Context, old, open store.Record) error {
 }
 
 // beginning is the text that begins a transaction and takes the lock.
-func beginning(q entry) string {
-	return "BEGIN ISOLATION LEVEL " + string(q.isolation) + " READ WRITE; " + inline(lockRecord, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
+func (l *sqlLink) beginning(q entry) string {
+	return "BEGIN ISOLATION LEVEL " + string(q.isolation) + " READ WRITE; " + inline(l.own.lock, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
 }
 
 func (s *sqlSession) context(ctx context.Context) context.Context {
@@ -195,7 +193,7 @@ func (s *sqlSession) remember(q entry, old, done store.Record, k keeping) (f fou
 		return f, true, again.finish(old, done, k)
 	}
 	s.open = true
-	err = s.flight(q.wait+s.link.commit, beginning(q)+"; "+inline(s.link.own.rememberOrRaise, append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number)))...)+"; COMMIT")
+	err = s.flight(q.wait+s.link.commit, s.link.beginning(q)+"; "+inline(s.link.own.rememberOrRaise, append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number)))...)+"; COMMIT")
 	return f, err == nil, err
 }
 

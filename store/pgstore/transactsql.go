@@ -8,37 +8,32 @@ import (
 )
 
 // transactSQL is the SQL of transactions, beside [statements], with schema and clock filled in.
-type transactSQL struct{ enter, enterPacked, finish, remember, rememberOrRaise string }
+type transactSQL struct{ lock, enter, enterPacked, finish, remember, rememberOrRaise string }
 
 const (
-	// lockRecord takes the lock, and bounds the wait for it where there is one. It is a statement of its own: the one that reads must begin, and take its
-	// snapshot, after the wait. The old bound is kept where the next statement finds it: SET LOCAL … TO DEFAULT would not bring back what the session,
-	// or the user's pool, had set. A lock that is free needs no bound, and a waiter cannot be overtaken: who asks for a lock that others wait for does
-	// not get it.
-	lockRecord = `SELECT CASE WHEN pg_try_advisory_xact_lock($3::bigint) THEN NULL ELSE
-	set_config('onceward.lock_timeout', current_setting('lock_timeout'), true) || set_config('lock_timeout', $1::text, true) || pg_advisory_xact_lock($3::bigint)::text END,
+	// lockRecord takes the lock, and bounds the wait for it where there is one: it answers whether it has waited. It is a statement of its own: the one that
+	// reads must begin, and take its snapshot, after the wait. A lock that is free needs no bound, and a waiter cannot be overtaken: who asks for a lock
+	// that others wait for does not get it. A server's own bound on idle transactions is left alone.
+	lockRecord = `SELECT CASE WHEN pg_try_advisory_xact_lock($3::bigint) THEN false ELSE {schema}.await_lock($3::bigint, $1::text) END,
 	CASE current_setting('idle_in_transaction_session_timeout') WHEN '0' THEN set_config('idle_in_transaction_session_timeout', $2::text, true) END`
 
 	// sameTransaction raises (2201F) where the transaction's number is not that of the transaction which took the lock. Measured against a savepoint
 	// that would be gone: it costs no subtransaction, and nothing on the wire.
 	sameTransaction = `sqrt(CASE WHEN pg_current_xact_id_if_assigned()::text::bigint = $1::bigint THEN 1::float8 ELSE -1::float8 END) > 0`
 
-	// assigned is the transaction's, assigned only where the function will run: not to read again what became of transaction $3.
-	assigned = `CASE WHEN $3::bigint IS NULL AND r.state IS DISTINCT FROM 3 AND NOT pg_is_in_recovery() THEN pg_current_xact_id()::text::bigint ELSE 0 END`
+	// assigned is the transaction's number, assigned only where the function will run.
+	assigned = `CASE WHEN r.state IS DISTINCT FROM 3 AND NOT pg_is_in_recovery() THEN pg_current_xact_id()::text::bigint ELSE 0 END`
 
 	// originColumns are what, beside its number, tells a transaction from others: when it began, and when the server did.
-	originColumns = `floor(extract(epoch FROM now()) * 1000000)::bigint, floor(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint`
+	originColumns = `floor(date_part('epoch', now()) * 1000000)::bigint, floor(date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint`
 
 	// sameServer says whether the server has neither been another, nor crashed, since a transaction: then it gives numbers anew that it had given to
 	// transactions which left no trace. After a crash its statistics begin anew as well.
-	sameServer = `floor(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint = $5::bigint
-	AND coalesce(floor(extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()) * 1000000)::bigint, 0) < $4::bigint`
+	sameServer = `floor(date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint = $5::bigint
+	AND coalesce(floor(date_part('epoch', pg_stat_get_bgwriter_stat_reset_time()) * 1000000)::bigint, 0) < $4::bigint`
 
 	// wasCommitted says whether a transaction was. A number that the server has not given yet is another server's.
 	wasCommitted = `coalesce(CASE WHEN {n}::bigint::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN pg_xact_status({n}::bigint::text::xid8) END, '') = 'committed'`
-
-	// restore: if there was a wait it is over, and its bound goes back to what it was.
-	restore = `SELECT CASE WHEN current_setting('onceward.lock_timeout', true) <> '' THEN set_config('lock_timeout', current_setting('onceward.lock_timeout'), true) END, `
 
 	checkSame = "SELECT " + sameTransaction
 )
@@ -66,14 +61,17 @@ func newTransactSQL(schema, clock string) transactSQL {
 )
 `)
 	return transactSQL{
-		// All that decides, in one snapshot: nobody sees a record purged and the watermark below it.
-		enter: restore + fill(`{number}, {origin}, {committed}, {clock}, pg_is_in_recovery(),
-	coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), -1::bigint, {record} r.reply
+		lock: fill(lockRecord),
+
+		// All that decides, in one snapshot: nobody sees a record purged and the watermark below it. $3 to $5 are a transaction of which is asked what became
+		// of it, or NULL: whoever asks will not run.
+		enter: fill(`SELECT coalesce(current_setting('record_lock.waited', true) = 'yes', false), CASE WHEN $3::bigint IS NULL THEN {number} ELSE 0 END, {origin}, {committed},
+	{clock}, pg_is_in_recovery(), coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), -1::bigint, {record} r.reply
 FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
 
-		// The same with the record as one value, NULL where there is none: a third of the time, for what is usually absent.
-		enterPacked: restore + fill(`{number}, {origin}, {committed}, {clock}, pg_is_in_recovery(),
-	coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), CASE WHEN r.id IS NOT NULL THEN ROW({record} r.reply) END
+		// The same for one who asks of no transaction, with the row as one value, NULL where there is none: a third of the time, for what is usually absent.
+		enterPacked: fill(`SELECT {number}, {origin}, {clock}, pg_is_in_recovery(),
+	coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), r::record
 FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
 
 		// COMMIT is on its way behind it, so it raises (22012) unless it writes exactly one row: with none the effect would be committed, and its

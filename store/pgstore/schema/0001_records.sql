@@ -84,6 +84,20 @@ CREATE INDEX records_open ON onceward.records (lease, id) WHERE lease IS NOT NUL
 -- an operation (measured). BRIN adds none, but finds nothing any more once purged pages are filled again: its summaries only widen.
 CREATE INDEX records_over ON onceward.records (purge_at) WHERE purge_at IS NOT NULL;
 
+-- Waits for the lock of a record, no longer than the bound, and gives the session's own bound back: SET LOCAL … TO DEFAULT would not bring back what
+-- the session, or a pool, had set. It is for those who did not get the lock at once, and answers true: it has waited.
+CREATE FUNCTION onceward.await_lock(number bigint, bound text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	own text := current_setting('lock_timeout');
+BEGIN
+	PERFORM set_config('lock_timeout', bound, true);
+	PERFORM pg_advisory_xact_lock(number);
+	PERFORM set_config('lock_timeout', own, true);
+	PERFORM set_config('record_lock.waited', 'yes', true); -- for a later statement of the transaction, where this answer cannot be read
+	RETURN true;
+END
+$$;
+
 CREATE TABLE onceward.watermarks (
 	service   bytea PRIMARY KEY,
 	watermark bigint NOT NULL
