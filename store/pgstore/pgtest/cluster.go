@@ -19,6 +19,7 @@ type owner struct{ uid, gid int }
 var template struct {
 	sync.Mutex
 	folder *folder
+	kept   bool // from server to server, until the end of Main
 }
 
 // makeCluster puts a fresh data directory at path.
@@ -39,10 +40,20 @@ func makeCluster(ctx context.Context, bin, path string, o *owner) error {
 	return copyTree(filepath.Join(template.folder.path, "data"), path, o)
 }
 
-// dropTemplate removes the template; the next server makes a new one.
+// keepTemplate says whether the template outlives the servers. Whoever keeps it drops it.
+func keepTemplate(keep bool) {
+	template.Lock()
+	defer template.Unlock()
+	template.kept = keep
+}
+
+// dropTemplate removes the template unless it is kept; the next server makes a new one.
 func dropTemplate() error {
 	template.Lock()
 	defer template.Unlock()
+	if template.kept {
+		return nil
+	}
 	f := template.folder
 	template.folder = nil
 	if f == nil {

@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("PGTEST_ORPHAN") != "" {
 		orphan()
 	}
+	if os.Getenv("PGTEST_PROGRAM") != "" {
+		program()
+	}
 	os.Exit(pgtest.Main(m))
 }
 
@@ -90,15 +93,21 @@ func TestRestartKeepsAndKillKeepsWhatWasCommitted(t *testing.T) {
 	}
 }
 
+// passable is a temporary folder through which the server's account may pass.
+func passable(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, path := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 func TestCloseLeavesNothing(t *testing.T) {
 	pgtest.Require(t)
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil { // the server's account passes through
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	dir := passable(t)
 	for _, kill := range []bool{false, true} {
 		s, err := pgtest.Start(t.Context(), pgtest.Config{Dir: dir})
 		if err != nil {
@@ -119,6 +128,32 @@ func TestCloseLeavesNothing(t *testing.T) {
 		if left, _ := os.ReadDir(dir); len(left) != 0 {
 			t.Errorf("left behind: %v", left)
 		}
+	}
+}
+
+// program is the other process of TestProgramsLeaveNothing: it has no Main.
+func program() {
+	s, err := pgtest.Start(context.Background(), pgtest.Config{})
+	if err == nil {
+		err = s.Close()
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func TestProgramsLeaveNothing(t *testing.T) {
+	pgtest.Require(t)
+	dir := passable(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), "PGTEST_PROGRAM=yes", "TMPDIR="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 

@@ -147,11 +147,11 @@ func (s *Server) Kill() error {
 	return p.kill()
 }
 
-// Close stops the server and removes its data.
+// Close stops the server and removes its data, and of a program also the template that its servers are copied from.
 func (s *Server) Close() error {
 	err := s.Stop()
 	if s.killed {
 		removeSegment(s.DataDir())
 	}
-	return errors.Join(err, s.folder.remove())
+	return errors.Join(err, s.folder.remove(), dropTemplate())
 }

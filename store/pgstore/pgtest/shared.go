@@ -32,7 +32,9 @@ func Main(m interface{ Run() int }) int {
 	shared.Lock()
 	shared.open = true
 	shared.Unlock()
+	keepTemplate(true)
 	status := m.Run()
+	keepTemplate(false)
 	shared.Lock()
 	defer shared.Unlock()
 	shared.open = false
