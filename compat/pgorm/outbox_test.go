@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/oncehttp"
+	"github.com/onceward/onceward/retry"
 	"github.com/onceward/onceward/store/pgstore"
 )
 
@@ -24,7 +26,7 @@ type notify struct {
 // Kind is the job's name.
 func (notify) Kind() string { return "notify" }
 
-// InsertOpts makes the key unique, and ends the retries after about eleven hours: within the other service's window of a day.
+// InsertOpts makes the key unique, and ends the tries after about eleven hours: within the day for which the other service remembers a key.
 func (notify) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true}, MaxAttempts: 12}
 }
@@ -43,10 +45,10 @@ func enqueue(ctx context.Context, outbox *river.Client[pgx.Tx], transfer int64) 
 type notifier struct {
 	river.WorkerDefaults[notify]
 	url    string
-	client *http.Client
+	client *oncehttp.Client // sends nothing under a key that is older than its Window, a day
 }
 
-// Work sends the key with each try.
+// Work sends the job's key with each try, and does not mint one.
 func (n *notifier) Work(ctx context.Context, job *river.Job[notify]) error {
 	body, err := json.Marshal(job.Args)
 	if err != nil {
@@ -58,12 +60,18 @@ func (n *notifier) Work(ctx context.Context, job *river.Job[notify]) error {
 	}
 	r.Header.Set(oncehttp.HeaderKey, job.Args.Key)
 	resp, err := n.client.Do(r)
-	if err != nil {
-		return err // River tries again
+	switch {
+	case errors.Is(err, retry.ErrWindow):
+		return river.JobCancel(err) // the other service may have forgotten the key: for a person
+	case err != nil:
+		return err // nobody knows whether it arrived: River tries again, under the same key
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("the other service answered %s", resp.Status)
+	switch {
+	case resp.StatusCode/100 == 2:
+		return nil
+	case resp.StatusCode/100 == 4 && resp.StatusCode != http.StatusConflict: // 409 may say that another copy is at work
+		return river.JobCancel(fmt.Errorf("the other service refused: %s", resp.Status)) // an answer, for ever
 	}
-	return nil
+	return fmt.Errorf("the other service answered %s", resp.Status)
 }

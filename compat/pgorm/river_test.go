@@ -3,6 +3,7 @@ package pgorm
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,9 +15,11 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/oncehttp"
+	"github.com/onceward/onceward/retry"
 	"github.com/onceward/onceward/store/memstore"
 )
 
@@ -64,6 +67,55 @@ var viaRiver = library{
 // NextRetry is at once.
 func (*notifier) NextRetry(*river.Job[notify]) time.Time { return time.Now() }
 
+// onceEachTry is a client that leaves trying again to River.
+func onceEachTry(t *testing.T) *oncehttp.Client {
+	t.Helper()
+	c, err := oncehttp.NewClient(oncehttp.ClientConfig{Policy: retry.Policy{Attempts: 1}, Transport: &http.Transport{DisableKeepAlives: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// What ends a job, and what is tried again. A key that the other service may have forgotten is not sent.
+func TestRiverTriesAgain(t *testing.T) {
+	const done, again, cancelled = "done", "again", "cancelled"
+	for _, c := range []struct {
+		status int // 0: no reply
+		age    time.Duration
+		want   string
+		sent   int64
+	}{
+		{201, 0, done, 1}, {422, 0, cancelled, 1}, {409, 0, again, 1}, {500, 0, again, 1}, {503, 0, again, 1}, {429, 0, again, 1}, {0, 0, again, 1},
+		{201, 23 * time.Hour, done, 1}, {201, 25 * time.Hour, cancelled, 0},
+	} {
+		var sent atomic.Int64
+		other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			sent.Add(1)
+			if c.status == 0 {
+				panic(http.ErrAbortHandler)
+			}
+			w.WriteHeader(c.status)
+		}))
+		key, err := onceward.TypeID{Clock: func() time.Time { return time.Now().Add(-c.age) }}.Mint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &notifier{url: other.URL, client: onceEachTry(t)}
+		err = n.Work(t.Context(), &river.Job[notify]{JobRow: &rivertype.JobRow{}, Args: notify{Key: key.Text(), Transfer: 1}})
+		got := done
+		if cancel := new(river.JobCancelError); errors.As(err, &cancel) {
+			got = cancelled
+		} else if err != nil {
+			got = again
+		}
+		if got != c.want || sent.Load() != c.sent {
+			t.Errorf("status %d, key of %v: %s after %d sends, want %s after %d: %v", c.status, c.age, got, sent.Load(), c.want, c.sent, err)
+		}
+		other.Close()
+	}
+}
+
 // The whole way: the reply to the transfer is lost, and so is the other service's reply to the job. One transfer, one job, one notification.
 func TestRiverOutbox(t *testing.T) {
 	db := newDatabase(t)
@@ -96,7 +148,7 @@ func TestRiverOutbox(t *testing.T) {
 	t.Cleanup(other.Close)
 
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &notifier{url: other.URL, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}})
+	river.AddWorker(workers, &notifier{url: other.URL, client: onceEachTry(t)})
 	client, err := river.NewClient(riverpgxv5.New(b.db.pool), &river.Config{
 		Workers: workers,
 		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2}},
