@@ -66,20 +66,12 @@ func (s *walk) panicOnce(what string) func() {
 // operation runs no second time, and is unknown until somebody looks.
 func (s *walk) handlerPanics(ctx context.Context, o order) error {
 	s.stage.written = s.panicOnce("dies after its writes: in record mode nothing undoes them")
-	req, err := s.request(ctx, "/transfers", o)
-	if err != nil {
-		return err
-	}
-	op, err := s.client.Prepare(req)
-	if err != nil {
-		return err
-	}
-	s.say("client", "POST /transfers: carol pays 40.00 to dave for \"hat\", key %s", op.Key())
-	err = s.again(ctx, op)
+	s.front.next()
+	op, err := s.send(ctx, "/transfers", o)
 	s.stage.written = nil
 	var unknown *oncehttp.UnknownOutcomeError
 	if !errors.As(err, &unknown) {
-		return fmt.Errorf("nobody was told that the outcome is unknown: %w", err)
+		return errors.Join(errors.New("nobody was told that the outcome is unknown"), err)
 	}
 	if err := s.show(ctx, o.Reference, 1); err != nil {
 		return err
@@ -93,11 +85,14 @@ func (s *walk) handlerPanics(ctx context.Context, o order) error {
 	return s.show(ctx, o.Reference, 1)
 }
 
-// resolve is what an operator does: look into the books, and decide. The admin API and "onceward" have it for production.
+// resolve is what an operator does: look into the books, and decide. oncehttp.Admin has it for production.
 func (s *walk) resolve(ctx context.Context) error {
 	page, err := s.bank.guard.Unknowns(ctx, onceward.UnknownsRequest{})
-	if err != nil || len(page.Records) != 1 {
-		return fmt.Errorf("%d unknown operations, want one: %w", len(page.Records), err)
+	if err != nil {
+		return err
+	}
+	if len(page.Records) != 1 {
+		return fmt.Errorf("%d unknown operations, want one", len(page.Records))
 	}
 	s.say("operator", "finds the operation among the unknowns and the booking in the ledger, and resolves it: it happened")
 	reply := onceward.Reply{Status: http.StatusCreated, Header: []onceward.Field{{Name: "Content-Type", Value: "application/json"}}, Body: []byte(`{"resolved":"booked"}`)}

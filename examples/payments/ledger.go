@@ -27,7 +27,7 @@ var (
 	errNoFunds   = errors.New("insufficient funds")
 )
 
-// inTransit is the account of money that is on its way to the provider.
+// inTransit is the account of money that has been given away for a payout. A bank would go on to book it to the provider once he has paid.
 const inTransit = "in transit"
 
 // order is what a client asks for: cents from its own account to another one, or to somebody outside.

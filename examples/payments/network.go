@@ -24,7 +24,7 @@ type network struct {
 	upstream http.Handler
 	script   []faults.Fault
 	storm    *faults.Network // while there is one
-	arrived  func(n int)     // is told the number of each send; may be nil
+	arrived  func(n int)     // see watch
 	sends    int
 
 	struck atomic.Int64 // faults in the storm
@@ -42,6 +42,13 @@ func (n *network) next(script ...faults.Fault) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.script, n.sends = script, 0
+}
+
+// watch says who is told the number of each send that arrives; nil: nobody.
+func (n *network) watch(arrived func(n int)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.arrived = arrived
 }
 
 // ServeHTTP delivers a request, or does not.

@@ -66,7 +66,7 @@ func (s *walk) workerDies(ctx context.Context) error {
 	}
 	err := s.work(ctx)
 	if !errors.Is(err, errWorkerDied) {
-		return fmt.Errorf("the worker has not died: %w", err)
+		return errors.Join(errors.New("the worker has not died"), err)
 	}
 	s.say("worker", "another one finds the payout pending, and sends the same key")
 	err = s.work(ctx)

@@ -62,11 +62,11 @@ func (s *walk) copyAtWork(ctx context.Context) error {
 	}
 	atWork, arrived := make(chan struct{}), make(chan struct{})
 	s.front.next()
-	s.front.arrived = func(n int) {
+	s.front.watch(func(n int) {
 		if n == 2 {
 			close(arrived)
 		}
-	}
+	})
 	s.stage.written = sync.OnceFunc(func() {
 		close(atWork)
 		<-arrived
@@ -82,7 +82,8 @@ func (s *walk) copyAtWork(ctx context.Context) error {
 	s.say("client", "sends the same while the first has written and not committed")
 	err = s.again(ctx, op)
 	err = errors.Join(err, <-first)
-	s.front.arrived, s.stage.written = nil, nil
+	s.front.watch(nil)
+	s.stage.written = nil
 	return errors.Join(err, s.show(ctx, "books", 1))
 }
 
@@ -104,7 +105,7 @@ func (s *walk) otherAmount(ctx context.Context) error {
 	}
 	s.say("client", "%s", ended(resp, nil))
 	if !errors.Is(err, onceward.ErrKeyReused) {
-		return fmt.Errorf("the key was not found to be another request's: %w", err)
+		return errors.Join(errors.New("the key was not found to be another request's"), err)
 	}
 	return s.show(ctx, "taxi", 1)
 }
