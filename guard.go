@@ -27,8 +27,9 @@ type core struct {
 	clock   storeClock
 	pace    atomic.Int64 // moving average of how long functions run, in nanoseconds
 	tokens  tokens
-	done    chan struct{} // closed by Close
-	shut    chan struct{} // closed when the first Close returns
+	done    chan struct{}      // closed by Close
+	shut    chan struct{}      // closed when the first Close returns
+	retire  context.CancelFunc // ends maintenance; called by Close
 
 	mu     sync.Mutex
 	closed bool
@@ -50,9 +51,11 @@ func New(s store.Store, cfg Config) (*Guard, error) {
 	}
 	g := &Guard{cfg: cfg, core: &core{store: s, done: make(chan struct{}), shut: make(chan struct{}), tokens: tokens{rand: cfg.Rand}}}
 	g.settler.init(cfg)
+	maintaining, retire := context.WithCancel(context.Background())
+	g.retire = retire
 	if cfg.MaintainEvery != NoMaintenance {
-		g.work.Add(1)
-		go g.maintain()
+		m := &Maintenance{Purger: s, Every: cfg.MaintainEvery, StoreTimeout: cfg.StoreTimeout, Skew: cfg.Skew, Observer: cfg.Observer}
+		g.work.Go(func() { m.Run(maintaining) })
 	}
 	return g, nil
 }
@@ -117,6 +120,7 @@ func (g *Guard) Close(ctx context.Context) error {
 	defer close(g.shut)
 	g.closed = true
 	close(g.done)
+	g.retire()
 	g.mu.Unlock()
 
 	ended := make(chan struct{})

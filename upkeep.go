@@ -4,83 +4,96 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/onceward/onceward/store"
 )
 
+// Purger is what [Maintenance] works on: a [store.Store], or an executor's own table.
+type Purger interface {
+	Purge(ctx context.Context, q store.PurgeRequest) (store.PurgeResult, error)
+	Stats(ctx context.Context, service string) (store.Stats, error)
+}
+
+// Maintenance removes what is over from a store, and counts what is left. A [Guard] has its own, and the stores' transactors have; Maintenance is for those who
+// write another executor. Several at once, in one process or many, are as safe as the store's Purge: they take different records. Methods may be called
+// concurrently; fields are not changed after the first call.
+type Maintenance struct {
+	Purger       Purger
+	Every        time.Duration // between two rounds of Run
+	StoreTimeout time.Duration // of one call on the store
+	Skew         time.Duration // by how much the store's clock may go away from this process's
+	Observer     Observer
+
+	mu    sync.Mutex
+	watch clockWatch
+}
+
 // purgeBatch is how many records one call to the store removes at most.
 const purgeBatch = 1000
 
-// maintain purges the store every MaintainEvery until the guard closes.
-func (g *Guard) maintain() {
-	defer g.work.Done()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() { // ends with the function: cancel closes ctx
-		select {
-		case <-g.done:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	tick := time.NewTicker(g.cfg.MaintainEvery)
+// Run makes a round every Every until ctx ends. A failure is an alarm, and the next round tries again.
+func (m *Maintenance) Run(ctx context.Context) {
+	tick := time.NewTicker(m.Every)
 	defer tick.Stop()
-	var watch clockWatch
 	for {
 		select {
-		case <-g.done:
+		case <-ctx.Done():
 			return
 		case <-tick.C:
-			g.maintainOnce(ctx, &watch)
 		}
+		err := m.Round(ctx)
+		if err == nil || ctx.Err() != nil { // who ends us need not hear of it
+			continue
+		}
+		alarm := AlarmUpkeep
+		if errors.Is(err, store.ErrClock) {
+			alarm = AlarmClock
+		}
+		m.Observer.alarm(ctx, AlarmEvent{Alarm: alarm, Err: err})
 	}
 }
 
-// maintainOnce removes what is over, in batches, and counts what is left.
-func (g *Guard) maintainOnce(ctx context.Context, watch *clockWatch) {
+// Round removes all that is over, in batches, counts what is left, and tells the observer. From the second round on it is refused with [store.ErrClock] if the
+// store's clock has jumped: until the process starts anew, for a person has to look.
+func (m *Maintenance) Round(ctx context.Context) error {
 	began := time.Now()
 	event := UpkeepEvent{}
-	for ctx.Err() == nil {
-		bounded, cancel := context.WithTimeout(ctx, g.cfg.StoreTimeout)
-		result, err := g.store.Purge(bounded, store.PurgeRequest{Limit: purgeBatch, Expect: watch.expect(time.Now()), Tolerance: g.cfg.Skew})
-		cancel()
+	for more := true; more; {
+		result, err := m.purge(ctx)
 		if err != nil {
-			g.upkeepFailed(ctx, err)
-			return
+			return err
 		}
-		watch.saw(result.Now, time.Now())
 		event.Removed += result.Removed
-		if !result.More {
-			break
-		}
+		more = result.More
 	}
-	bounded, cancel := context.WithTimeout(ctx, g.cfg.StoreTimeout)
+	bounded, cancel := context.WithTimeout(ctx, m.StoreTimeout)
 	defer cancel()
-	stats, err := g.store.Stats(bounded, "")
+	stats, err := m.Purger.Stats(bounded, "")
 	if err != nil {
-		g.upkeepFailed(ctx, err)
-		return
+		return err
 	}
 	event.Stats, event.Took = stats, time.Since(began)
-	g.cfg.Observer.upkeep(ctx, event)
+	m.Observer.upkeep(ctx, event)
 	if stats.Unknown > 0 {
-		g.cfg.Observer.alarm(ctx, AlarmEvent{Alarm: AlarmUnknown, Err: fmt.Errorf("%d operations are unknown, the oldest since %s: list and resolve them",
+		m.Observer.alarm(ctx, AlarmEvent{Alarm: AlarmUnknown, Err: fmt.Errorf("%d operations are unknown, the oldest since %s: list and resolve them",
 			stats.Unknown, stats.OldestUnknown.Std().Format(time.RFC3339))})
 	}
+	return nil
 }
 
-func (g *Guard) upkeepFailed(ctx context.Context, err error) {
-	select {
-	case <-g.done: // the guard closes: no news
-		return
-	default:
+// purge removes a batch. Rounds at once take turns at it, so that each compares the clocks with the newest answer.
+func (m *Maintenance) purge(ctx context.Context) (store.PurgeResult, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	bounded, cancel := context.WithTimeout(ctx, m.StoreTimeout)
+	defer cancel()
+	result, err := m.Purger.Purge(bounded, store.PurgeRequest{Limit: purgeBatch, Expect: m.watch.expect(time.Now()), Tolerance: m.Skew})
+	if err == nil {
+		m.watch.saw(result.Now, time.Now())
 	}
-	alarm := AlarmUpkeep
-	if errors.Is(err, store.ErrClock) {
-		alarm = AlarmClock
-	}
-	g.cfg.Observer.alarm(ctx, AlarmEvent{Alarm: alarm, Err: err})
+	return result, err
 }
 
 // clockWatch compares the store's clock with this process's monotonic one, from the first purge on. After a jump of the store's clock

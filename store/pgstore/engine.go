@@ -23,6 +23,10 @@ type engine struct {
 	pace    atomic.Int64  // moving average of how long functions run, in nanoseconds
 	behind  func(func())  // does what a caller need not wait for; tests do it later
 
+	upkeep *onceward.Maintenance
+	life   context.Context // of maintenance: ends with Close
+	retire context.CancelFunc
+
 	random sync.Mutex // of config.Rand
 
 	mu     sync.Mutex
@@ -30,9 +34,10 @@ type engine struct {
 	work   sync.WaitGroup // calls, and rollbacks behind their backs
 }
 
-func newEngine(c TransactConfig, l link, t store.Traits) *engine {
+func newEngine(c TransactConfig, l link, p onceward.Purger, t store.Traits) *engine {
 	e := &engine{config: c, link: l, traits: t, slots: make(chan struct{}, max(1, l.size()/2))}
 	e.behind = e.inBackground
+	e.startUpkeep(p)
 	return e
 }
 
@@ -74,10 +79,11 @@ func (e *engine) inBackground(do func()) {
 // Window is how long a key is remembered after its completion.
 func (e *engine) Window() time.Duration { return e.config.Window }
 
-// Close begins nothing more and lets the functions that run come to their end. If ctx ends first, Close returns its error. The pool stays open.
+// Close begins nothing more, ends maintenance and lets the functions that run come to their end. If ctx ends first, Close returns its error. The pool stays open.
 func (e *engine) Close(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
+	e.retire()
 	e.mu.Unlock()
 	ended := make(chan struct{})
 	go func() {
@@ -109,8 +115,10 @@ func (e *engine) Guarantee() onceward.Guarantee {
 	if e.config.UUIDv7Aged {
 		unaged = "TypeIDs and UUIDv7"
 	}
-	g.Weakened = append(g.Weakened, "Keys without a mint time (any but once_… "+unaged+") are remembered for the window only: a copy that comes later runs again.",
-		"A transactor does not purge the table; something else has to.")
+	g.Weakened = append(g.Weakened, "Keys without a mint time (any but once_… "+unaged+") are remembered for the window only: a copy that comes later runs again.")
+	if e.config.MaintainEvery == onceward.NoMaintenance {
+		g.Weakened = append(g.Weakened, "This transactor does not purge the table by itself; something else has to, or call Maintain.")
+	}
 	g.Weakened = append(g.Weakened, e.traits.Caveats...)
 	return g
 }

@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -16,9 +15,9 @@ type Store struct {
 	config  Config
 	sql     statements
 	traits  store.Traits
-	last    atomic.Int64 // the newest time of the server that this process has seen
 	closing chan struct{}
 	once    sync.Once
+	seen
 }
 
 var _ store.Store = (*Store)(nil)
@@ -34,13 +33,18 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	return on(pool, c, traits), nil
+}
+
+// on is a store on tables that were inspected.
+func on(pool *pgxpool.Pool, c Config, traits store.Traits) *Store {
 	return &Store{
 		pool:    pool,
 		config:  c,
 		sql:     newStatements(c.Schema, c.clock),
 		traits:  traits,
 		closing: make(chan struct{}),
-	}, nil
+	}
 }
 
 // Traits says what this store can promise with the server's settings as they were when it was opened.
@@ -59,17 +63,5 @@ func (s *Store) over(ctx context.Context) error {
 		return store.ErrClosed
 	default:
 		return ctx.Err()
-	}
-}
-
-// see notes a time of the server. Each call hands the newest one to the server, which answers nothing older: X4, for all that this process
-// is told, even if the server's clock is set back. Other processes may then be told less for a while. That is harmless: a lease lapses
-// later, and what is sealed or done does not depend on a clock.
-func (s *Store) see(now store.Time) {
-	for {
-		last := s.last.Load()
-		if int64(now) <= last || s.last.CompareAndSwap(last, int64(now)) {
-			return
-		}
 	}
 }

@@ -39,7 +39,7 @@ func NewSQLTransactor(ctx context.Context, db *sql.DB, c TransactConfig) (*SQLTr
 		sql:     newStatements(c.Schema, c.clock),
 		timeout: c.StoreTimeout,
 		commit:  c.SaveLimit,
-	}, traits)}, nil
+	}, &sqlPurger{db: db, sql: newStatements(c.Schema, c.clock)}, traits)}, nil
 }
 
 // Transact carries out a plain function once per key, in the transaction that it is given. See [onceward.Executor] for what comes back.

@@ -18,29 +18,32 @@ func (s *Store) Stats(ctx context.Context, service string) (store.Stats, error) 
 	if err := s.over(ctx); err != nil {
 		return store.Stats{}, err
 	}
+	return count(ctx, s.pool, &s.sql, &s.seen, service)
+}
+
+func count(ctx context.Context, db querier, sql *statements, seen *seen, service string) (store.Stats, error) {
 	var now, watermark, oldest, visited int64
 	var st store.Stats
-	err := s.pool.QueryRow(ctx, s.sql.stats, s.last.Load(), []byte(service), exactDone+1).
+	err := db.QueryRow(ctx, sql.stats, seen.last.Load(), []byte(service), int64(exactDone+1)).
 		Scan(&now, &watermark, &st.Claimed, &st.Started, &st.Unknown, &oldest, &visited, &st.Done, &st.Bytes)
 	if err == nil && visited > exactDone {
-		st.Done, err = s.estimate(ctx, service)
+		st.Done, err = estimate(ctx, db, sql.estimate, service)
 	}
 	if err != nil {
 		return store.Stats{}, failed("stats", err)
 	}
 	st.Now, st.Watermark, st.OldestUnknown = store.Time(now), store.Time(watermark), store.Time(oldest)
-	s.see(st.Now)
+	seen.see(st.Now)
 	return st, nil
 }
 
 // estimate asks the planner, who knows from its statistics how many rows there are, and which services are frequent.
-func (s *Store) estimate(ctx context.Context, service string) (int64, error) {
-	sql := s.sql.estimate
+func estimate(ctx context.Context, db querier, sql, service string) (int64, error) {
 	if service != "" {
 		sql += fmt.Sprintf(` AND service = '\x%s'::bytea`, hex.EncodeToString([]byte(service)))
 	}
 	var text []byte
-	if err := s.pool.QueryRow(ctx, sql).Scan(&text); err != nil {
+	if err := db.QueryRow(ctx, sql).Scan(&text); err != nil {
 		return 0, err
 	}
 	var plans []struct {

@@ -31,6 +31,8 @@ type TransactConfig struct {
 	Skew       time.Duration // default 5 min: allowance for clocks that differ and for stalls, added to the window
 	UUIDv7Aged bool          // take the time in a UUIDv7 key for its mint time. Only if no client sends an old entity's id as a key
 
+	MaintainEvery time.Duration // default 1 min: how often records that are over are removed; onceward.NoMaintenance: never
+
 	Observer onceward.Observer // default: nobody is told
 	Rand     io.Reader         // default crypto/rand: tokens
 
@@ -44,6 +46,7 @@ func (c TransactConfig) withDefaults() (TransactConfig, error) {
 	}{
 		{&c.Wait, onceward.DefaultWait}, {&c.HandlerLimit, onceward.DefaultHandlerLimit}, {&c.StoreTimeout, onceward.DefaultStoreTimeout},
 		{&c.SaveLimit, onceward.DefaultSaveLimit}, {&c.Window, onceward.DefaultWindow}, {&c.Skew, onceward.DefaultSkew},
+		{&c.MaintainEvery, onceward.DefaultMaintainEvery},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -99,6 +102,7 @@ func (c TransactConfig) validate() error {
 	}
 	require(c.Window >= time.Second, "Window", c.Window, "must be at least 1s")
 	require(c.Skew > 0, "Skew", c.Skew, "must be positive")
+	require(c.MaintainEvery > 0 || c.MaintainEvery == onceward.NoMaintenance, "MaintainEvery", c.MaintainEvery, "must be positive, or onceward.NoMaintenance")
 	if len(faults) == 0 {
 		return nil
 	}

@@ -33,7 +33,7 @@ func NewTransactor(ctx context.Context, pool *pgxpool.Pool, c TransactConfig) (*
 		records: c.Schema + ".records_pkey",
 		timeout: c.StoreTimeout,
 		commit:  c.SaveLimit,
-	}, traits)}, nil
+	}, on(pool, Config{Schema: c.Schema, clock: c.clock, stall: defaultStall}, traits), traits)}, nil
 }
 
 // Transact carries out a plain function once per key, in the transaction that it is given. See [onceward.Executor] for what comes back.

@@ -43,18 +43,30 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (store.PurgeRes
 	if err := s.over(ctx); err != nil {
 		return store.PurgeResult{}, err
 	}
-	var now int64
-	if err := s.pool.QueryRow(ctx, s.sql.clock, s.last.Load()).Scan(&now); err != nil {
+	return purge(ctx, s, q)
+}
+
+// purging is a way to the database for a purge: by pgx, or by database/sql.
+type purging interface {
+	clock(ctx context.Context) (store.Time, error)
+
+	// purgeSome removes records and raises the watermarks of their services, in one transaction: others see both or neither.
+	purgeSome(ctx context.Context, now store.Time, limit int) (int, error)
+
+	more(ctx context.Context, now store.Time) (bool, error)                           // is there a record to remove?
+	forgetSome(ctx context.Context, now store.Time, limit int64) (n int64, err error) // removes marks that are over
+}
+
+func purge(ctx context.Context, way purging, q store.PurgeRequest) (res store.PurgeResult, err error) {
+	if res.Now, err = way.clock(ctx); err != nil {
 		return store.PurgeResult{}, failed("purge", err)
 	}
-	res := store.PurgeResult{Now: store.Time(now)}
-	s.see(res.Now)
 	if off := res.Now.Sub(q.Expect); q.Expect != 0 && off.Abs() > q.Tolerance {
 		return res, store.ErrClock
 	}
 	for full := true; full && res.Removed < q.Limit; {
 		limit := min(batch, q.Limit-res.Removed)
-		n, err := s.purgeSome(ctx, res.Now, limit)
+		n, err := way.purgeSome(ctx, res.Now, limit)
 		if err != nil {
 			return res, failed("purge", err)
 		}
@@ -62,11 +74,32 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (store.PurgeRes
 		full = n == limit
 	}
 	if res.Removed == q.Limit {
-		if err := s.pool.QueryRow(ctx, s.sql.more, now).Scan(&res.More); err != nil {
+		if res.More, err = way.more(ctx, res.Now); err != nil {
 			return res, failed("purge", err)
 		}
 	}
-	return res, s.forget(ctx, res.Now)
+	for n := int64(batch); n == batch; {
+		if n, err = way.forgetSome(ctx, res.Now, batch); err != nil {
+			return res, failed("purge", err)
+		}
+	}
+	return res, nil
+}
+
+func (s *Store) clock(ctx context.Context) (now store.Time, err error) {
+	err = s.pool.QueryRow(ctx, s.sql.clock, s.last.Load()).Scan(&now)
+	s.see(now)
+	return now, err
+}
+
+func (s *Store) more(ctx context.Context, now store.Time) (more bool, err error) {
+	err = s.pool.QueryRow(ctx, s.sql.more, int64(now)).Scan(&more)
+	return more, err
+}
+
+func (s *Store) forgetSome(ctx context.Context, now store.Time, limit int64) (int64, error) {
+	tag, err := s.pool.Exec(ctx, s.sql.forget, int64(now), limit)
+	return tag.RowsAffected(), err
 }
 
 // leaving is what a purge removes of one service.
@@ -76,7 +109,6 @@ type leaving struct {
 	count   int
 }
 
-// purgeSome removes records and raises the watermarks of their services, in one transaction: others see both or neither.
 func (s *Store) purgeSome(ctx context.Context, now store.Time, limit int) (n int, err error) {
 	err = s.with(ctx, func(conn *pgxpool.Conn) error {
 		var all []leaving
@@ -84,18 +116,15 @@ func (s *Store) purgeSome(ctx context.Context, now store.Time, limit int) (n int
 			b.Queue(begin)
 			b.Queue(holdBriefly, s.config.stall)
 			b.Queue(s.sql.purge, int64(now), int64(limit)).Query(func(rows pgx.Rows) (err error) {
-				all, err = pgx.CollectRows(rows, scanLeaving)
+				all, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (leaving, error) { return scanLeaving(r) })
 				return err
 			})
 		})
 		if err != nil {
 			return err
 		}
-		// The exclusive lock, for which the service's steps wait, is held through this flight only; and in one order, so that two maintainers
-		// do not wait for each other.
-		slices.SortFunc(all, func(a, b leaving) int { return cmp.Compare(serviceLock(a.service), serviceLock(b.service)) })
 		return flight(ctx, conn, func(b *pgx.Batch) {
-			for _, l := range all {
+			for _, l := range inLockOrder(all) {
 				n += l.count
 				if l.newest != 0 {
 					b.Queue(lockOne, lockService, serviceLock(l.service))
@@ -111,21 +140,16 @@ func (s *Store) purgeSome(ctx context.Context, now store.Time, limit int) (n int
 	return n, nil
 }
 
-func scanLeaving(row pgx.CollectableRow) (l leaving, err error) {
+// inLockOrder is for the exclusive locks, for which the services' steps wait: they are held through one flight only, and taken in one order, so that two
+// maintainers do not wait for each other.
+func inLockOrder(all []leaving) []leaving {
+	slices.SortFunc(all, func(a, b leaving) int { return cmp.Compare(serviceLock(a.service), serviceLock(b.service)) })
+	return all
+}
+
+func scanLeaving(row pgx.Row) (l leaving, err error) {
 	var service []byte
 	var newest, count int64
 	err = row.Scan(&service, &newest, &count)
 	return leaving{string(service), store.Time(newest), int(count)}, err
-}
-
-// forget removes marks that are over.
-func (s *Store) forget(ctx context.Context, now store.Time) error {
-	for n := int64(batch); n == batch; {
-		tag, err := s.pool.Exec(ctx, s.sql.forget, int64(now), batch)
-		if err != nil {
-			return failed("purge", err)
-		}
-		n = tag.RowsAffected()
-	}
-	return nil
 }
