@@ -11,17 +11,17 @@ import (
 )
 
 // inspect says what the database can promise, or why it cannot serve.
-func inspect(ctx context.Context, pool *pgxpool.Pool, schema string) (store.Traits, error) {
+func inspect(ctx context.Context, pool *pgxpool.Pool, schema string) (store.Traits, layout, error) {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
-		return store.Traits{}, failed("open", err)
+		return store.Traits{}, layout{}, failed("open", err)
 	}
 	defer conn.Release()
 	return examine(ctx, conn, schema)
 }
 
-func examine(ctx context.Context, conn querier, schema string) (store.Traits, error) {
-	fail := func(err error) (store.Traits, error) { return store.Traits{}, failed("open", err) }
+func examine(ctx context.Context, conn querier, schema string) (store.Traits, layout, error) {
+	fail := func(err error) (store.Traits, layout, error) { return store.Traits{}, layout{}, failed("open", err) }
 	var standby bool
 	var readOnly, fsync, pages, sync, standbys, user string
 	if err := conn.QueryRow(ctx, `SELECT pg_is_in_recovery(), current_setting('transaction_read_only'), current_setting('fsync'),
@@ -46,10 +46,14 @@ func examine(ctx context.Context, conn querier, schema string) (store.Traits, er
 	if err == nil {
 		err = checkGrants(ctx, conn, schema, user)
 	}
+	var l layout
+	if err == nil {
+		l, err = findLayout(ctx, conn, schema)
+	}
 	if err != nil {
 		return fail(err)
 	}
-	return traits(fsync, pages, sync, standbys), nil
+	return traits(fsync, pages, sync, standbys), l, nil
 }
 
 // checkUsage comes first: without it the role cannot even see whether there are tables.

@@ -13,12 +13,16 @@ import (
 //	lockService, the service        shared by steps while they read the watermark and write; exclusive while it is raised
 //	lockTrail                       numbers of the trail are committed in their order, so that a reader's cursor misses none
 //	lockMigrate                     one migration at a time
+//	lockFloor, the schema           of a partitioned table, shared by steps like lockService; exclusive while its floor is raised
+//	lockPartitions, the schema      one maintainer of its partitions at a time; held by a session
 //
 // Who takes several takes them in this order. Two ids, or services, with one lock make somebody wait, and no more: what is true stands in rows.
 const (
 	lockService int32 = 0x6f6e6365 + iota // "once": apart from the two-number locks of others
 	lockTrail
 	lockMigrate
+	lockFloor
+	lockPartitions
 )
 
 // idLock is the number under which the record of id is locked.

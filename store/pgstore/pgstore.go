@@ -29,19 +29,19 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	traits, err := inspect(ctx, pool, c.Schema)
+	traits, l, err := inspect(ctx, pool, c.Schema)
 	if err != nil {
 		return nil, err
 	}
-	return on(pool, c, traits), nil
+	return on(pool, c, traits, l), nil
 }
 
 // on is a store on tables that were inspected.
-func on(pool *pgxpool.Pool, c Config, traits store.Traits) *Store {
+func on(pool *pgxpool.Pool, c Config, traits store.Traits, l layout) *Store {
 	return &Store{
 		pool:    pool,
 		config:  c,
-		sql:     newStatements(c.Schema, c.clock),
+		sql:     newStatements(c.Schema, c.clock, l),
 		traits:  traits,
 		closing: make(chan struct{}),
 	}

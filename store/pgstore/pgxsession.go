@@ -2,7 +2,6 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -21,7 +20,7 @@ type pgxLink struct {
 	pool    *pgxpool.Pool
 	own     transactSQL
 	sql     statements
-	records string        // name of the table's index that holds uniqueness
+	schema  string
 	timeout time.Duration // of a round trip, and for a connection
 	commit  time.Duration // of the last flight, which may have to wait for standbys
 }
@@ -52,9 +51,9 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
 	b.Queue(l.own.lock, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID)).QueryRow(func(r pgx.Row) error { return r.Scan(&f.waited, nil) })
 	if q.after == (origin{}) {
-		b.Queue(l.own.enterPacked, q.who.ID[:], []byte(q.who.Service)).Query(func(r pgx.Rows) error { return scanPacked(r, &f, &s.from) })
+		b.Queue(l.own.enterPacked, l.sql.at([]any{q.who.ID[:], []byte(q.who.Service)}, q.who.Stamp)...).Query(func(r pgx.Rows) error { return scanPacked(r, &f, &s.from) })
 	} else {
-		b.Queue(l.own.enter, append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...)...).
+		b.Queue(l.own.enter, l.sql.at(append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...), q.who.Stamp)...).
 			QueryRow(func(r pgx.Row) error { return r.Scan(f.entered(&s.from)...) })
 	}
 	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)
@@ -94,7 +93,7 @@ func (l *pgxLink) hold(ctx context.Context, old, open store.Record) error {
 	var b pgx.Batch
 	b.Queue(begin)
 	if old.State != store.Absent {
-		b.Queue(l.sql.remove, old.ID[:], old.Token[:], int64(old.Version))
+		b.Queue(l.sql.remove, l.sql.removeArgs(old)...)
 	}
 	b.Queue(l.sql.insert, insertArgs(open)...)
 	b.Queue(commit)
@@ -146,7 +145,7 @@ func (s *pgxSession) noticed(err error) error {
 func (s *pgxSession) finish(old, done store.Record, k keeping) error {
 	var b pgx.Batch
 	if old.State != store.Absent {
-		b.Queue(s.link.sql.remove, old.ID[:], old.Token[:], int64(old.Version))
+		b.Queue(s.link.sql.remove, s.link.sql.removeArgs(old)...)
 	}
 	b.Queue(s.link.own.finish, doneArgs(s.from.number, done, k)...)
 	b.Queue(commit)
@@ -169,7 +168,6 @@ func (s *pgxSession) commit(b *pgx.Batch) error {
 
 // understand says what the end of a last flight means.
 func (l *pgxLink) understand(err error, tag string) error {
-	var server *pgconn.PgError
 	switch {
 	case err == nil && tag != commit:
 		return fmt.Errorf("pgstore: COMMIT was answered with %q", tag)
@@ -177,7 +175,7 @@ func (l *pgxLink) understand(err error, tag string) error {
 		return nil
 	case isCode(err, oddSquareRoot):
 		return fmt.Errorf("%w: %w", ErrEnded, err)
-	case errors.As(err, &server) && server.Code == uniqueViolation && server.SchemaName+"."+server.ConstraintName == l.records:
+	case isTaken(err, l.schema):
 		return fmt.Errorf("%w: %w", errTaken, err)
 	case isLost(err):
 		return fmt.Errorf("%w: %w", errCut, err)
@@ -206,7 +204,7 @@ func (s *pgxSession) remember(q entry, old, done store.Record, k keeping) (f fou
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
 	b.Queue(s.link.own.lock, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
-	b.Queue(s.link.own.remember, append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number)))...)
+	b.Queue(s.link.own.remember, s.link.sql.at(append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number))), done.Stamp)...)
 	b.Queue(commit)
 	var tag pgconn.CommandTag
 	err = s.flight(q.wait+s.link.commit, &b, func(r pgx.BatchResults) (err error) {

@@ -62,7 +62,7 @@ func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
 		if s.isPgx() { // which would prepare it
 			mode = append(mode, pgx.QueryExecModeSimpleProtocol)
 		}
-		row := conn.QueryRowContext(bounded, inline(l.own.enter, append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...)...), mode...)
+		row := conn.QueryRowContext(bounded, inline(l.own.enter, l.sql.at(append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...), q.who.Stamp)...), mode...)
 		err = row.Scan(f.entered(&s.from)...)
 	}
 	if err != nil {
@@ -84,7 +84,7 @@ func (l *sqlLink) hold(ctx context.Context, old, open store.Record) error {
 	defer s.drop()
 	text := begin + "; "
 	if old.State != store.Absent {
-		text += inline(l.sql.remove, old.ID[:], old.Token[:], int64(old.Version)) + "; "
+		text += inline(l.sql.remove, l.sql.removeArgs(old)...) + "; "
 	}
 	_, err = conn.ExecContext(ctx, text+inline(l.sql.insert, insertArgs(open)...)+"; COMMIT")
 	s.open = err != nil
@@ -158,7 +158,7 @@ func (s *sqlSession) flight(limit time.Duration, text string) error {
 func (s *sqlSession) finish(old, done store.Record, k keeping) error {
 	text := inline(s.link.own.finish, doneArgs(s.from.number, done, k)...) + "; COMMIT"
 	if old.State != store.Absent {
-		text = inline(s.link.sql.remove, old.ID[:], old.Token[:], int64(old.Version)) + "; " + text
+		text = inline(s.link.sql.remove, s.link.sql.removeArgs(old)...) + "; " + text
 	}
 	return s.flight(s.link.commit, text)
 }
@@ -193,7 +193,7 @@ func (s *sqlSession) remember(q entry, old, done store.Record, k keeping) (f fou
 		return f, true, again.finish(old, done, k)
 	}
 	s.open = true
-	err = s.flight(q.wait+s.link.commit, s.link.beginning(q)+"; "+inline(s.link.own.rememberOrRaise, append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number)))...)+"; COMMIT")
+	err = s.flight(q.wait+s.link.commit, s.link.beginning(q)+"; "+inline(s.link.own.rememberOrRaise, s.link.sql.at(append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number))), done.Stamp)...)+"; COMMIT")
 	return f, err == nil, err
 }
 

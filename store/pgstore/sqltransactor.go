@@ -29,17 +29,20 @@ func NewSQLTransactor(ctx context.Context, db *sql.DB, c TransactConfig) (*SQLTr
 	if err != nil {
 		return nil, err
 	}
-	traits, err := examine(ctx, sqlQuerier{db}, c.Schema)
+	traits, l, err := examine(ctx, sqlQuerier{db}, c.Schema)
+	if err == nil {
+		err = l.keeps(c.Window, c.Skew)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &SQLTransactor{newEngine(c, &sqlLink{
 		db:      db,
-		own:     newTransactSQL(c.Schema, c.clock),
-		sql:     newStatements(c.Schema, c.clock),
+		own:     newTransactSQL(c.Schema, c.clock, l),
+		sql:     newStatements(c.Schema, c.clock, l),
 		timeout: c.StoreTimeout,
 		commit:  c.SaveLimit,
-	}, &sqlPurger{db: db, sql: newStatements(c.Schema, c.clock)}, traits)}, nil
+	}, &sqlPurger{db: db, sql: newStatements(c.Schema, c.clock, l)}, traits)}, nil
 }
 
 // Transact carries out a plain function once per key, in the transaction that it is given. See [onceward.Executor] for what comes back.

@@ -57,8 +57,8 @@ func (s *Store) step(ctx context.Context, op string, who store.Identity, t store
 			if err := flight(ctx, conn, func(b *pgx.Batch) {
 				b.Queue(begin)
 				b.Queue(holdBriefly, s.config.stall)
-				b.Queue(lockStep, idLock(who.ID), lockService, serviceLock(who.Service))
-				b.Queue(s.sql.read, who.ID[:], []byte(who.Service), t[:], s.last.Load()).QueryRow(func(r pgx.Row) error { return r.Scan(f.targets()...) })
+				b.Queue(s.sql.lockStep, idLock(who.ID), lockService, serviceLock(who.Service))
+				b.Queue(s.sql.read, s.sql.at([]any{who.ID[:], []byte(who.Service), t[:], s.last.Load()}, who.Stamp)...).QueryRow(func(r pgx.Row) error { return r.Scan(f.targets()...) })
 			}); err != nil {
 				return err
 			}
@@ -109,7 +109,7 @@ func (s *Store) create(ctx context.Context, q store.ClaimRequest) (a store.Answe
 	var f found
 	var made bool
 	err = s.transact(ctx, func(b *pgx.Batch) {
-		b.Queue(lockStep, idLock(q.ID), lockService, serviceLock(q.Service))
+		b.Queue(s.sql.lockStep, idLock(q.ID), lockService, serviceLock(q.Service))
 		b.Queue(s.sql.create, s.createArgs(q)...).QueryRow(func(r pgx.Row) error { return r.Scan(append(f.targets(), &made)...) })
 	})
 	if err != nil {
@@ -140,10 +140,10 @@ func (s *Store) createArgs(q store.ClaimRequest) []any {
 	case validUntil == 0:
 		validUntil = endOfTime
 	}
-	return []any{
+	return s.sql.at([]any{
 		q.ID[:], []byte(q.Service), q.Token[:], s.last.Load(), []byte(q.Principal), []byte(q.Key), orNull(q.Stamp), orNull(store.Time(q.Hint)), version, sum,
 		int16(q.Policy), int16(state), millis(q.Lease), int64(store.FirstVersion(q.Token)), int64(validUntil), millisDown(q.Window), millis(q.Guard),
-	}
+	}, q.Stamp)
 }
 
 // complete is an owner's complete in one round trip. Settled if the record was open and the token's.
@@ -153,8 +153,8 @@ func (s *Store) complete(ctx context.Context, q store.AdvanceRequest) (a store.A
 	}
 	var f found
 	err = s.transact(ctx, func(b *pgx.Batch) {
-		b.Queue(lockStep, idLock(q.ID), lockService, serviceLock(q.Service))
-		b.Queue(s.sql.complete, q.ID[:], q.Token[:], s.last.Load(), int16(q.End), replyOf(q.End, q.Reply), millis(q.Window), millis(q.Guard), []byte(q.Service)).
+		b.Queue(s.sql.lockStep, idLock(q.ID), lockService, serviceLock(q.Service))
+		b.Queue(s.sql.complete, s.sql.at([]any{q.ID[:], q.Token[:], s.last.Load(), int16(q.End), replyOf(q.End, q.Reply), millis(q.Window), millis(q.Guard), []byte(q.Service)}, q.Stamp)...).
 			Query(func(rows pgx.Rows) error {
 				for rows.Next() {
 					settled = true

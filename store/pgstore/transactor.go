@@ -22,18 +22,21 @@ func NewTransactor(ctx context.Context, pool *pgxpool.Pool, c TransactConfig) (*
 	if err != nil {
 		return nil, err
 	}
-	traits, err := inspect(ctx, pool, c.Schema)
+	traits, l, err := inspect(ctx, pool, c.Schema)
+	if err == nil {
+		err = l.keeps(c.Window, c.Skew)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &Transactor{newEngine(c, &pgxLink{
 		pool:    pool,
-		own:     newTransactSQL(c.Schema, c.clock),
-		sql:     newStatements(c.Schema, c.clock),
-		records: c.Schema + ".records_pkey",
+		own:     newTransactSQL(c.Schema, c.clock, l),
+		sql:     newStatements(c.Schema, c.clock, l),
+		schema:  c.Schema,
 		timeout: c.StoreTimeout,
 		commit:  c.SaveLimit,
-	}, on(pool, Config{Schema: c.Schema, clock: c.clock, stall: defaultStall}, traits), traits)}, nil
+	}, on(pool, Config{Schema: c.Schema, clock: c.clock, stall: defaultStall}, traits, l), traits)}, nil
 }
 
 // Transact carries out a plain function once per key, in the transaction that it is given. See [onceward.Executor] for what comes back.

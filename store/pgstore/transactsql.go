@@ -38,25 +38,26 @@ const (
 	checkSame = "SELECT " + sameTransaction
 )
 
-func newTransactSQL(schema, clock string) transactSQL {
-	const columns = `id, service, token, principal, key, stamp, hint, fingerprint_version, fingerprint, policy, state,
+func newTransactSQL(schema, clock string, l layout) transactSQL {
+	const columns = `{bucket}id, service, token, principal, key, stamp, hint, fingerprint_version, fingerprint, policy, state,
 		first_seen, version, claims, ended, doubted, safe_new_key, done_at, purge_at, reply`
-	const values = `$2::bytea, $3::bytea, $4::bytea, $5::bytea, $6::bytea, $7::bigint, $8::bigint, $9::smallint, $10::bytea, $11::smallint, 3,
+	const values = `{bucket $7}$2::bytea, $3::bytea, $4::bytea, $5::bytea, $6::bytea, $7::bigint, $8::bigint, $9::smallint, $10::bytea, $11::smallint, 3,
 		$12::bigint, $13::bigint, $14::int, $15::smallint, $16::boolean, false, env.now, greatest($7::bigint, env.now) + $17::bigint + $18::bigint, $19::bytea`
 	committed := func(n string) string { return strings.ReplaceAll(wasCommitted, "{n}", n) }
-	fill := strings.NewReplacer("{schema}", schema, "{clock}", clock, "{same}", sameTransaction, "{columns}", columns, "{values}", values, "{number}", assigned,
-		"{record}", recordColumns, "{origin}", originColumns, "{committed}", "CASE WHEN $3::bigint IS NULL THEN false ELSE coalesce("+sameServer+", false) AND "+committed("$3")+" END", "{committed before}", committed("$20")).Replace
+	names := strings.NewReplacer("{schema}", schema, "{clock}", clock, "{same}", sameTransaction, "{columns}", l.fit(columns), "{values}", l.fit(values), "{number}", assigned,
+		"{record}", recordColumns, "{origin}", originColumns, "{committed}", "CASE WHEN $3::bigint IS NULL THEN false ELSE coalesce("+sameServer+", false) AND "+committed("$3")+" END", "{committed before}", committed("$20"))
+	fill := func(statement string) string { return names.Replace(l.fit(statement)) }
 	// The answer of a function that was rolled back: admitted anew, for time has passed, and not if the function has committed by itself, which an aborted
 	// transaction does not tell. Whoever is there already becomes the answer.
 	remember := fill(`WITH env AS MATERIALIZED (
-	SELECT {clock} AS now, coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $3::bytea), 0) AS watermark
+	SELECT {clock} AS now, {watermark $3} AS watermark
 ), made AS (
 	INSERT INTO {schema}.records ({columns})
 	SELECT {values} FROM env
 	WHERE ($7::bigint IS NULL OR $7::bigint > watermark AND $7::bigint BETWEEN now - $1::bigint AND now + $18::bigint)
-		AND NOT EXISTS (SELECT FROM {schema}.records WHERE id = $2::bytea)
+		AND NOT EXISTS (SELECT FROM {schema}.records WHERE {record $2 $21})
 		AND NOT {committed before}
-	ON CONFLICT (id) DO NOTHING
+	ON CONFLICT ({unique}) DO NOTHING
 	RETURNING true
 )
 `)
@@ -66,13 +67,13 @@ func newTransactSQL(schema, clock string) transactSQL {
 		// All that decides, in one snapshot: nobody sees a record purged and the watermark below it. $3 to $5 are a transaction of which is asked what became
 		// of it, or NULL: whoever asks will not run.
 		enter: fill(`SELECT coalesce(current_setting('record_lock.waited', true) = 'yes', false), CASE WHEN $3::bigint IS NULL THEN {number} ELSE 0 END, {origin}, {committed},
-	{clock}, pg_is_in_recovery(), coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), -1::bigint, {record} r.reply
-FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
+	{clock}, pg_is_in_recovery(), {watermark $2}, -1::bigint, {record} r.reply
+FROM (SELECT) AS always LEFT JOIN {schema}.records r ON {record $1 $6}`),
 
 		// The same for one who asks of no transaction, with the row as one value, NULL where there is none: a third of the time, for what is usually absent.
 		enterPacked: fill(`SELECT {number}, {origin}, {clock}, pg_is_in_recovery(),
-	coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $2::bytea), 0), r::record
-FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
+	{watermark $2}, r::record
+FROM (SELECT) AS always LEFT JOIN {schema}.records r ON {record $1 $3}`),
 
 		// COMMIT is on its way behind it, so it raises (22012) unless it writes exactly one row: with none the effect would be committed, and its
 		// record not. The time is the server's at this moment; now() would be that of the transaction's beginning.
@@ -85,7 +86,7 @@ FROM (SELECT) AS always LEFT JOIN {schema}.records r ON r.id = $1::bytea`),
 ) SELECT 1 / count(*) FROM made`),
 
 		remember: remember + fill(`SELECT env.now, pg_is_in_recovery(), env.watermark, -1::bigint, {record} r.reply, EXISTS (SELECT FROM made)
-FROM env LEFT JOIN {schema}.records r ON r.id = $2::bytea`),
+FROM env LEFT JOIN {schema}.records r ON {record $2 $21}`),
 		rememberOrRaise: remember + "SELECT 1 / count(*) FROM made", // where COMMIT comes in the same text
 	}
 }

@@ -11,13 +11,13 @@ func (s *Store) write(b *pgx.Batch, who store.Identity, t store.Token, have stor
 	r := step.Answer.Record
 	switch {
 	case step.Write == store.Remove:
-		b.Queue(s.sql.remove, who.ID[:], have.Token[:], int64(have.Version))
+		b.Queue(s.sql.remove, s.sql.removeArgs(have)...)
 	case step.Write == store.Put && have.State == store.Absent:
 		b.Queue(s.sql.insert, insertArgs(r)...)
 	case step.Write == store.Put:
-		b.Queue(s.sql.update, who.ID[:], have.Token[:], int64(have.Version),
+		b.Queue(s.sql.update, s.sql.at([]any{who.ID[:], have.Token[:], int64(have.Version),
 			r.Token[:], int16(r.State), orNull(r.Lease), int64(r.Version), int32(r.Claims), int16(r.End),
-			r.Doubted, r.SafeNewKey, orNull(r.DoneAt), orNull(r.PurgeAt), replyOf(r.End, r.Reply))
+			r.Doubted, r.SafeNewKey, orNull(r.DoneAt), orNull(r.PurgeAt), replyOf(r.End, r.Reply)}, who.Stamp)...)
 	}
 	if step.Mark != 0 {
 		b.Queue(s.sql.mark, who.ID[:], t[:], int64(step.Mark))
@@ -37,4 +37,9 @@ func insertArgs(r store.Record) []any {
 		int16(r.Policy), int16(r.State), orNull(r.Lease), int64(r.FirstSeen), int64(r.Version), int32(r.Claims), int16(r.End),
 		r.Doubted, r.SafeNewKey, orNull(r.DoneAt), orNull(r.PurgeAt), replyOf(r.End, r.Reply),
 	}
+}
+
+// removeArgs are the parameters of [statements].remove.
+func (s *statements) removeArgs(r store.Record) []any {
+	return s.at([]any{r.ID[:], r.Token[:], int64(r.Version)}, r.Stamp)
 }

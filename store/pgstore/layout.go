@@ -1,0 +1,128 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/onceward/onceward/store"
+)
+
+// layout is how the table of records is laid out. A process finds it when it opens the table, and its statements fit no other: on a table that
+// was laid out anew meanwhile they fail, and nothing is executed.
+//
+// On a partitioned table every row has a bucket: the stamp of its key; or 0, if its key is unstamped, or it was open, or not over, when its partition
+// was dropped, or it is older than the partitions. So a record is in one of two places.
+type layout struct {
+	partitioned         bool
+	width, window, skew time.Duration // of partitions, and how long they are kept
+}
+
+// floorService stands for all services in the table of watermarks: the watermark of dropped partitions. No service is named so.
+const floorService = ""
+
+// pieces are what differs between the layouts, in the text of a statement.
+var pieces = []struct {
+	find              *regexp.Regexp
+	plain, partitions string
+}{
+	// The record of an id, and of a stamp, or 0. Pruning leaves two partitions, in generic plans too.
+	{regexp.MustCompile(`{record (\$\d+) (\$\d+)}`), `id = $1::bytea`, `bucket IN (0, $2::bigint) AND id = $1::bytea`},
+
+	// Columns and values of an insert, in front of others.
+	{regexp.MustCompile(`{bucket}`), ``, `bucket, `},
+	{regexp.MustCompile(`{bucket (\$\d+)}`), ``, `coalesce($1::bigint, 0), `},
+	{regexp.MustCompile(`{unique}`), `id`, `bucket, id`},
+
+	// The watermark in force for a service.
+	{regexp.MustCompile(`{watermark (\$\d+)}`),
+		`coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $1::bytea), 0)`,
+		`coalesce((SELECT max(watermark) FROM {schema}.watermarks WHERE service IN ($1::bytea, ''::bytea)), 0)`},
+	{regexp.MustCompile(`{floor}`), `0`, `coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = ''::bytea), 0)`},
+
+	// Who reads the watermark and then writes lets nobody raise the floor in between.
+	{regexp.MustCompile(`{hold floor}`), ``, fmt.Sprintf(`, pg_advisory_xact_lock_shared(%d, hashtext('{schema}'))`, lockFloor)},
+
+	// What a purge looks at: what is over in a partition falls with it.
+	{regexp.MustCompile(`{purged}`), ``, `bucket = 0 AND `},
+	{regexp.MustCompile(`{size}`), `pg_total_relation_size('{schema}.records')`,
+		`(SELECT sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree('{schema}.records') WHERE isleaf)`},
+}
+
+// fit writes a statement for the layout.
+func (l layout) fit(statement string) string {
+	for _, p := range pieces {
+		text := p.plain
+		if l.partitioned {
+			text = p.partitions
+		}
+		statement = p.find.ReplaceAllStringFunc(statement, func(found string) string {
+			given := p.find.FindStringSubmatch(found)
+			return placeholder.ReplaceAllStringFunc(text, func(name string) string { return given[name[1]-'0'] })
+		})
+	}
+	return statement
+}
+
+// at is the last argument of a statement that looks a record up, where it has one: where it may be.
+func (l layout) at(args []any, stamp store.Time) []any {
+	if !l.partitioned {
+		return args
+	}
+	return append(args, int64(stamp))
+}
+
+// findLayout asks the catalogue. Nobody need be allowed anything for it, and everybody may read the table of partitioning.
+func findLayout(ctx context.Context, db querier, schema string) (l layout, err error) {
+	err = db.QueryRow(ctx, `SELECT coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1::text AND c.relname = 'records'), false)`, schema).Scan(&l.partitioned)
+	if err != nil || !l.partitioned {
+		return l, err
+	}
+	var width, window, skew int64
+	err = db.QueryRow(ctx, "SELECT width, keep_window, keep_skew FROM "+schema+".partitioning").Scan(&width, &window, &skew)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = fmt.Errorf("%w: %s.partitioning is empty: run \"onceward migrate postgres --partitions\" again", ErrSchema, schema)
+	}
+	l.width, l.window, l.skew = time.Duration(width)*time.Millisecond, time.Duration(window)*time.Millisecond, time.Duration(skew)*time.Millisecond
+	return l, err
+}
+
+// keeps refuses a window beyond that of the partitions: keys would be refused that are within it.
+func (l layout) keeps(window, skew time.Duration) error {
+	if !l.partitioned || window+skew <= l.window+l.skew {
+		return nil
+	}
+	return fmt.Errorf("TransactConfig.Window = %v and Skew = %v: the partitions of this table are kept for %v and %v: run \"onceward migrate postgres --apply --partitions %v --window %v --skew %v\"",
+		window, skew, l.window, l.skew, l.width, window, skew)
+}
+
+// ofRecords says that an error of the server is about the table of records, or a partition of it.
+func ofRecords(err error, schema string) (*pgconn.PgError, bool) {
+	var server *pgconn.PgError
+	if !errors.As(err, &server) || schema != "" && server.SchemaName != schema {
+		return nil, false
+	}
+	return server, server.TableName == "records" || partitionName.MatchString(server.TableName)
+}
+
+var partitionName = regexp.MustCompile(`^records_(plain|[0-9]+_[0-9]+)$`)
+
+// isTaken says that the index of the table has refused a second row of an operation. It is the table's only unique one, in each partition.
+func isTaken(err error, schema string) bool {
+	server, ours := ofRecords(err, schema)
+	return ours && server.Code == uniqueViolation
+}
+
+// isOutside says that no partition takes a new row: its stamp is above the newest, or it has no bucket, because the layout has changed.
+func isOutside(err error) bool {
+	server, ours := ofRecords(err, "")
+	return ours && server.Code == checkViolation && server.ConstraintName == ""
+}
+
+const checkViolation = "23514"
