@@ -179,6 +179,8 @@ func (a *attempt) failed(out onceward.Outcome, cause error, undone bool) (result
 	}
 	a.alone = true
 	switch {
+	case isOutside(cause, a.e.config.Schema):
+		err = a.outside(cause)
 	case out.Ending == onceward.EndFree || out.Ending == onceward.EndDoubt:
 		result, err = a.freed(out)
 	case isCode(cause, noPrivilege):

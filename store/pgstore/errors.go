@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/store"
 )
 
@@ -14,7 +15,13 @@ var (
 	ErrSchema   = errors.New("pgstore: the schema does not fit this build")
 	ErrGrants   = errors.New("pgstore: the role lacks privileges")
 	ErrReadOnly = errors.New("pgstore: the session cannot write")
+
+	// ErrPartition says that no partition of the table takes a record, or soon none will. Nothing was executed.
+	ErrPartition = errors.New("pgstore: there is no partition")
 )
+
+// AlarmPartition is raised by transactors with [ErrPartition]; a guard's calls fail with [store.ErrFull].
+const AlarmPartition onceward.Alarm = "no partition"
 
 // hints says, of each SQLSTATE that a person can do something about, what is wrong and what to do.
 var hints = map[string]struct {
@@ -33,6 +40,10 @@ var hints = map[string]struct {
 func failed(op string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if isOutside(err, "") {
+		return fmt.Errorf("pgstore: %s: %w: %w: %w (the stamp is newer than the newest partition: does a maintainer run? see onceward maintain postgres. "+
+			"Or the layout of the table has changed since this process began: start it anew)", op, ErrPartition, store.ErrFull, err)
 	}
 	var server *pgconn.PgError
 	if errors.As(err, &server) {

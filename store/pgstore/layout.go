@@ -119,10 +119,4 @@ func isTaken(err error, schema string) bool {
 	return ours && server.Code == uniqueViolation
 }
 
-// isOutside says that no partition takes a new row: its stamp is above the newest, or it has no bucket, because the layout has changed.
-func isOutside(err error) bool {
-	server, ours := ofRecords(err, "")
-	return ours && server.Code == checkViolation && server.ConstraintName == ""
-}
-
 const checkViolation = "23514"

@@ -86,6 +86,9 @@ func apart(t testing.TB) (owner, server string) {
 	return owner, s.URLAs(role, database(pool))
 }
 
+// widthOfTests is not zero while tests run on partitions: see [TestOnPartitions].
+var widthOfTests time.Duration
+
 // fresh makes tables and opens a store on them, whose clock can be moved.
 func (d tables) fresh(t testing.TB) *Store {
 	t.Helper()
@@ -103,6 +106,9 @@ func (d tables) fresh(t testing.TB) *Store {
 		whole(t, d, schema)
 		_, _ = d.owner.Exec(context.Background(), "DROP SCHEMA "+schema+" CASCADE") // a killed server takes it along
 	})
+	if widthOfTests != 0 {
+		d.partition(t, schema, widthOfTests)
+	}
 	return d.again(t, schema)
 }
 
@@ -114,6 +120,14 @@ func whole(t testing.TB, d tables, schema string) {
 	t.Helper()
 	if _, err := d.owner.Exec(context.Background(), touch(schema)); isCode(err, "23514") {
 		t.Error(err)
+	}
+}
+
+// partition lays tables out in partitions, or changes their width.
+func (d tables) partition(t testing.TB, schema string, width time.Duration) {
+	t.Helper()
+	if _, err := Partition(t.Context(), d.owner, PartitionConfig{Schema: schema, Width: width, clock: fmt.Sprintf(testClock, schema)}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -17,6 +17,7 @@ type Store struct {
 	traits  store.Traits
 	closing chan struct{}
 	once    sync.Once
+	tended  bool // its own maintainer makes partitions: Purge need not look whether somebody does
 	seen
 }
 

@@ -67,6 +67,13 @@ func (p *sqlPurger) forgetSome(ctx context.Context, now store.Time, limit int64)
 	return result.RowsAffected()
 }
 
+func (p *sqlPurger) ahead(ctx context.Context, now store.Time) error {
+	if !p.sql.partitioned {
+		return nil
+	}
+	return p.sql.madeAhead(ctx, p, now)
+}
+
 func (p *sqlPurger) purgeSome(ctx context.Context, now store.Time, limit int) (n int, err error) {
 	conn, err := p.db.Conn(ctx)
 	if err != nil {

@@ -9,6 +9,7 @@ type statements struct {
 	lockStep                                                                        string
 	clock, read, create, complete, insert, update, remove, mark, entry              string
 	seal, purge, forget, more, unknown, open, done, trail, trailOf, stats, estimate string
+	newest                                                                          string
 }
 
 // recordColumns are what scanning expects, in its order.
@@ -153,6 +154,7 @@ SELECT now, CASE WHEN $2::bytea = '' THEN 0 ELSE {watermark $2} END,
 	claimed, started, unknown, coalesce(oldest, 0), visited, counted,
 	CASE WHEN $2::bytea = '' THEN {size} ELSE 0 END
 FROM env, opened, done`),
+		newest:   fill(newestPartition),
 		estimate: fill(`EXPLAIN (FORMAT JSON) SELECT FROM {schema}.records WHERE purge_at IS NOT NULL`),
 	}
 }

@@ -55,6 +55,8 @@ type purging interface {
 
 	more(ctx context.Context, now store.Time) (bool, error)                           // is there a record to remove?
 	forgetSome(ctx context.Context, now store.Time, limit int64) (n int64, err error) // removes marks that are over
+
+	ahead(ctx context.Context, now store.Time) error // [ErrPartition] if nobody makes partitions
 }
 
 func purge(ctx context.Context, way purging, q store.PurgeRequest) (res store.PurgeResult, err error) {
@@ -83,7 +85,10 @@ func purge(ctx context.Context, way purging, q store.PurgeRequest) (res store.Pu
 			return res, failed("purge", err)
 		}
 	}
-	return res, nil
+	if !res.More {
+		err = failed("purge", way.ahead(ctx, res.Now))
+	}
+	return res, err
 }
 
 func (s *Store) clock(ctx context.Context) (now store.Time, err error) {
@@ -100,6 +105,13 @@ func (s *Store) more(ctx context.Context, now store.Time) (more bool, err error)
 func (s *Store) forgetSome(ctx context.Context, now store.Time, limit int64) (int64, error) {
 	tag, err := s.pool.Exec(ctx, s.sql.forget, int64(now), limit)
 	return tag.RowsAffected(), err
+}
+
+func (s *Store) ahead(ctx context.Context, now store.Time) error {
+	if !s.sql.partitioned || s.tended {
+		return nil
+	}
+	return s.sql.madeAhead(ctx, s.pool, now)
 }
 
 // leaving is what a purge removes of one service.

@@ -1,0 +1,118 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/onceward/onceward"
+	"github.com/onceward/onceward/store"
+)
+
+// MaintainConfig configures a [Maintainer]. The zero value of each field means its default.
+type MaintainConfig struct {
+	Schema   string            // where the tables are; default [DefaultSchema]
+	Every    time.Duration     // default 1 min: between two rounds of Run
+	Patience time.Duration     // default 30 s: for how long one step of a round waits for transactions of others; what is not done then is tried in the next round
+	Observer onceward.Observer // default: nobody is told
+
+	clock string
+	wall  func() time.Time   // this process's clock; tests set it
+	step  func(string) error // between two steps on a partition; tests end it there
+}
+
+func (c MaintainConfig) withDefaults() (MaintainConfig, error) {
+	if c.Every == 0 {
+		c.Every = onceward.DefaultMaintainEvery
+	}
+	if c.Patience == 0 {
+		c.Patience = 30 * time.Second
+	}
+	if c.clock == "" {
+		c.clock = wallClock
+	}
+	if c.wall == nil {
+		c.wall = time.Now
+	}
+	if c.step == nil {
+		c.step = func(string) error { return nil }
+	}
+	schema, err := schemaName(c.Schema)
+	c.Schema = schema
+	faults := []error{err}
+	if c.Every < 0 {
+		faults = append(faults, fmt.Errorf("MaintainConfig.Every = %v: must be positive", c.Every))
+	}
+	if c.Patience < 0 {
+		faults = append(faults, fmt.Errorf("MaintainConfig.Patience = %v: must be positive", c.Patience))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return c, &onceward.Error{Op: "new", Err: onceward.ErrConfig, Cause: err}
+	}
+	return c, nil
+}
+
+// Maintainer keeps a table as long as it has to, as the owner of the tables: it removes what is over, as every process that serves does, and makes and drops the
+// partitions of a partitioned table, which only the owner may. Several at once, in one process or many, are safe. Make one with [NewMaintainer].
+type Maintainer struct {
+	config MaintainConfig
+	pool   *pgxpool.Pool
+	rows   *onceward.Maintenance
+}
+
+// NewMaintainer returns a maintainer, which does nothing until it is told to. The pool is the owner's, on a direct connection to the server, and stays the caller's.
+func NewMaintainer(ctx context.Context, pool *pgxpool.Pool, c MaintainConfig) (*Maintainer, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	traits, l, err := inspect(ctx, pool, c.Schema)
+	if err != nil {
+		return nil, err
+	}
+	table := on(pool, Config{Schema: c.Schema, clock: c.clock, stall: defaultStall}, traits, l)
+	table.tended = true
+	skew := onceward.DefaultSkew
+	if l.partitioned {
+		skew = l.skew
+	}
+	return &Maintainer{config: c, pool: pool, rows: &onceward.Maintenance{
+		Purger: table, Every: c.Every, StoreTimeout: c.Patience, Skew: skew, Observer: c.Observer,
+	}}, nil
+}
+
+// Maintain makes one round: it removes rows that are over, makes the partitions that will be needed, and drops those that are over. It is refused, with
+// [store.ErrClock], if the server's clock differs from this process's by more than the partitions' skew, or has jumped since the last round.
+func (m *Maintainer) Maintain(ctx context.Context) error {
+	if err := m.rows.Round(ctx); err != nil {
+		return err
+	}
+	return failed("maintain", m.partitions(ctx))
+}
+
+// Run makes a round at once, and then every Every, until ctx ends. A round that fails is an alarm, and the next one tries again.
+func (m *Maintainer) Run(ctx context.Context) {
+	tick := time.NewTicker(m.config.Every)
+	defer tick.Stop()
+	for {
+		err := m.Maintain(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if tell := m.config.Observer.Alarm; err != nil && tell != nil {
+			alarm := onceward.AlarmUpkeep
+			if errors.Is(err, store.ErrClock) {
+				alarm = onceward.AlarmClock
+			}
+			tell(ctx, onceward.AlarmEvent{Alarm: alarm, Err: err})
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

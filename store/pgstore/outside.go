@@ -1,0 +1,34 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/onceward/onceward"
+	"github.com/onceward/onceward/store"
+)
+
+// isOutside says that no partition takes a new row: its stamp is above the newest, or it has no bucket, because the layout has changed.
+func isOutside(err error, schema string) bool {
+	server, ours := ofRecords(err, schema)
+	return ours && server.Code == checkViolation && server.ConstraintName == ""
+}
+
+// madeAhead is an error while there is time to do something: a maintainer makes partitions two widths ahead, and one of them is used up.
+func (s *statements) madeAhead(ctx context.Context, db querier, now store.Time) error {
+	var clock, newest, floor store.Time
+	if err := db.QueryRow(ctx, s.newest).Scan(&clock, &newest, &floor); err != nil || newest >= now.Add(s.width) {
+		return err
+	}
+	return fmt.Errorf("%w for keys minted from %s on: run a maintainer, see onceward maintain postgres", ErrPartition, newest.Std().UTC().Format(time.RFC3339))
+}
+
+// outside is the answer where no partition took the record. The transaction is undone.
+func (a *attempt) outside(cause error) error {
+	cause = failed("commit", cause)
+	if tell := a.e.config.Observer.Alarm; tell != nil {
+		tell(a.running, onceward.AlarmEvent{Alarm: AlarmPartition, Service: a.who.Service, ID: a.who.ID, Key: a.call.Key, Err: cause})
+	}
+	return a.unavailable(cause, "nothing has taken effect; retry the same key")
+}
