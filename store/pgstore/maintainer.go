@@ -20,8 +20,8 @@ type MaintainConfig struct {
 	Observer onceward.Observer // default: nobody is told
 
 	clock string
-	wall  func() time.Time   // this process's clock; tests set it
-	step  func(string) error // between two steps on a partition; tests end it there
+	wall  func() time.Time         // this process's clock; tests set it
+	step  func(span, string) error // before each step on a partition; tests end it there
 }
 
 func (c MaintainConfig) withDefaults() (MaintainConfig, error) {
@@ -38,7 +38,7 @@ func (c MaintainConfig) withDefaults() (MaintainConfig, error) {
 		c.wall = time.Now
 	}
 	if c.step == nil {
-		c.step = func(string) error { return nil }
+		c.step = func(span, string) error { return nil }
 	}
 	schema, err := schemaName(c.Schema)
 	c.Schema = schema

@@ -118,16 +118,23 @@ func (u *upkeeping) removeOld(ctx context.Context) error {
 		k.span, err = spanOf(name)
 		return k, err
 	})
+	if err != nil {
+		return err
+	}
 	for _, k := range all {
 		since := u.now.Sub(k.to.Add(u.c.Window).Add(u.c.Skew)) // how long it has been over
-		if err == nil && (!k.attached || k.pending || since >= 0) {
-			err = u.remove(ctx, k)
+		if k.attached && !k.pending && since < 0 {
+			continue
 		}
+		err := u.remove(ctx, k)
 		if since < u.c.Width && (errors.Is(err, errBusy) || isCode(err, lockNotAvailable, queryCanceled)) {
 			return nil // there is time: nobody need look
 		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 func spanOf(table string) (s span, err error) {
@@ -155,7 +162,7 @@ func (u *upkeeping) remove(ctx context.Context, k known) error {
 		if !step.due {
 			continue
 		}
-		if err := u.m.config.step(step.name); err != nil {
+		if err := u.m.config.step(k.span, step.name); err != nil {
 			return err
 		}
 		if err := step.do(ctx); err != nil {
