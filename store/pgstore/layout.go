@@ -37,7 +37,6 @@ var pieces = []struct {
 	// Columns and values of an insert, in front of others.
 	{regexp.MustCompile(`{bucket}`), ``, `bucket, `},
 	{regexp.MustCompile(`{bucket (\$\d+)}`), ``, `coalesce($1::bigint, 0), `},
-	{regexp.MustCompile(`{unique}`), `id`, `bucket, id`},
 
 	// The watermark in force for a service.
 	{regexp.MustCompile(`{watermark (\$\d+)}`),

@@ -157,7 +157,11 @@ type old struct {
 // fill is nearly, a little later: the partition is over.
 func (p *parted) fill(t testing.TB) old {
 	t.Helper()
-	o := p.nearly(t)
+	return p.later(t, p.nearly(t))
+}
+
+func (p *parted) later(t testing.TB, o old) old {
+	t.Helper()
 	move(t, p.s, 2*time.Minute)
 	return o
 }

@@ -75,7 +75,7 @@ FROM (SELECT) AS always LEFT JOIN {schema}.records r ON {record $1 $5}`),
 	WHERE until < now AND now <= $15::bigint
 		AND ($7::bigint IS NULL OR $7::bigint > watermark AND $7::bigint BETWEEN now - $16::bigint AND now + $17::bigint)
 		AND NOT EXISTS (SELECT FROM {schema}.records WHERE {record $1 $18})
-	ON CONFLICT ({unique}) DO NOTHING
+	ON CONFLICT ON CONSTRAINT records_pkey DO NOTHING
 	RETURNING true
 )
 SELECT env.now, pg_is_in_recovery(), env.watermark, env.until, {columns} r.reply, EXISTS (SELECT FROM made)

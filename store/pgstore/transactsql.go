@@ -57,7 +57,7 @@ func newTransactSQL(schema, clock string, l layout) transactSQL {
 	WHERE ($7::bigint IS NULL OR $7::bigint > watermark AND $7::bigint BETWEEN now - $1::bigint AND now + $18::bigint)
 		AND NOT EXISTS (SELECT FROM {schema}.records WHERE {record $2 $21})
 		AND NOT {committed before}
-	ON CONFLICT ({unique}) DO NOTHING
+	ON CONFLICT ON CONSTRAINT records_pkey DO NOTHING
 	RETURNING true
 )
 `)
