@@ -103,7 +103,7 @@ func (d tables) fresh(t testing.TB) *Store {
 	}
 	exec(t, d.owner, grants+fmt.Sprintf(`CREATE TABLE %[1]s.clock_offset AS SELECT 0::bigint AS ms; GRANT SELECT, UPDATE ON %[1]s.clock_offset TO "%[2]s"`, schema, role))
 	t.Cleanup(func() {
-		whole(t, d, schema)
+		sound(t, d, schema)
 		_, _ = d.owner.Exec(context.Background(), "DROP SCHEMA "+schema+" CASCADE") // a killed server takes it along
 	})
 	if widthOfTests != 0 {
@@ -115,8 +115,8 @@ func (d tables) fresh(t testing.TB) *Store {
 // touch changes nothing in any record, and has the table's trigger look at each.
 func touch(schema string) string { return "UPDATE " + schema + ".records SET id = id" }
 
-// whole fails the test if it has left a record as no state allows.
-func whole(t testing.TB, d tables, schema string) {
+// sound fails the test if it has left a record as no state allows.
+func sound(t testing.TB, d tables, schema string) {
 	t.Helper()
 	if _, err := d.owner.Exec(context.Background(), touch(schema)); isCode(err, "23514") {
 		t.Error(err)
@@ -134,7 +134,7 @@ func (d tables) partition(t testing.TB, schema string, width time.Duration) {
 // emptied opens a store on tables that another test, or case, has used and closed: cheaper than new ones.
 func (d tables) emptied(t testing.TB, schema string) *Store {
 	t.Helper()
-	whole(t, d, schema)
+	sound(t, d, schema)
 	exec(t, d.owner, strings.ReplaceAll("DELETE FROM {s}.records; DELETE FROM {s}.watermarks; DELETE FROM {s}.marks; DELETE FROM {s}.trail; UPDATE {s}.clock_offset SET ms = 0",
 		"{s}", schema))
 	return d.again(t, schema)

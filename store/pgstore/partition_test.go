@@ -372,7 +372,7 @@ func TestStatementsPrunePartitions(t *testing.T) {
 		where int // parameter with the stamp
 	}{
 		"read": {s.sql.read, 5}, "create": {s.sql.create, 18}, "complete": {s.sql.complete, 9}, "update": {s.sql.update, 15}, "remove": {s.sql.remove, 4},
-		"enter": {own.enter, 6}, "enter packed": {own.enterPacked, 6}, "remember": {own.remember, 21},
+		"enter": {own.enter, 6}, "enter packed": {own.enterPacked, 3}, "remember": {own.remember, 21},
 	} {
 		args := make([]string, c.where)
 		values := map[string]string{"bytea": `'\x00'`, "bigint": itoa(stamp), "int": "1", "smallint": "1", "boolean": "false"}
