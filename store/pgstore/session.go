@@ -14,24 +14,6 @@ import (
 
 const readCommitted = pgx.ReadCommitted
 
-// link is a way to the database.
-type link interface {
-	// open takes a connection and sends the first flight: BEGIN, the lock, and behind it the record, watermark and clock. On an error nothing is left
-	// open. If no connection was to be had, the error wraps
-	// errNoConnection; if the one that was had is closed, errBroken.
-	open(ctx context.Context, q entry) (session, found, error)
-
-	// hold writes an open record in place of old, if there was one, without the lock.
-	hold(ctx context.Context, old, open store.Record) error
-
-	size() int // most connections at a time
-}
-
-// errBroken is of a connection that turned out to be closed: nothing was begun on it.
-var errBroken = errors.New("pgstore: the connection was closed")
-
-var errNoConnection = errors.New("pgstore: no connection to the database")
-
 // session is a connection in a transaction that holds the lock of one record. Its methods bound themselves.
 type session interface {
 	context(ctx context.Context) context.Context // for the function: has the transaction

@@ -36,13 +36,7 @@ func NewSQLTransactor(ctx context.Context, db *sql.DB, c TransactConfig) (*SQLTr
 	if err != nil {
 		return nil, err
 	}
-	return &SQLTransactor{newEngine(c, &sqlLink{
-		db:      db,
-		own:     newTransactSQL(c.Schema, c.clock, l),
-		sql:     newStatements(c.Schema, c.clock, l),
-		timeout: c.StoreTimeout,
-		commit:  c.SaveLimit,
-	}, &sqlPurger{db: db, sql: newStatements(c.Schema, c.clock, l)}, traits)}, nil
+	return &SQLTransactor{newEngine(c, &sqlLink{texts: newTexts(c, l), db: db}, &sqlPurger{db: db, sql: newStatements(c.Schema, c.clock, l)}, traits)}, nil
 }
 
 // Transact carries out a plain function once per key, in the transaction that it is given. See [onceward.Executor] for what comes back.
@@ -58,73 +52,21 @@ func SQL(ctx context.Context) Querier {
 	if r, ok := ctx.Value(sqlKey{}).(*sqlRun); ok {
 		return r
 	}
-	return &sqlRun{over: true}
+	return &sqlRun{gate: gate{over: true}}
 }
 
 // sqlRun is the transaction of one run.
 type sqlRun struct {
+	gate
 	conn *sql.Conn
-
-	mu     sync.Mutex
-	over   bool
-	uses   int    // calls that have not come back
-	fault  error  // the newest error of the server
-	finish func() // ends what is being read; nil: nothing is
 }
 
-func (r *sqlRun) use() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.over {
-		return errOutside
-	}
-	r.uses++
-	return nil
-}
-
-func (r *sqlRun) leave() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.uses--
-}
-
-// strayed reports whether somebody whom the function has left behind is, after its end, still on the way to the connection.
-func (r *sqlRun) strayed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.over && r.uses > 0
-}
-
+// see notes an error of the server.
 func (r *sqlRun) see(err error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if isServers(err) && (r.fault == nil || !isCode(err, abortedTx)) {
-		r.fault = err
+	if isServers(err) {
+		r.note(err)
 	}
 	return err
-}
-
-func (r *sqlRun) cause() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.fault
-}
-
-// end takes the transaction from the function, and closes what it may have forgotten to.
-func (r *sqlRun) end() {
-	r.mu.Lock()
-	finish := r.finish
-	r.over, r.finish = true, nil
-	r.mu.Unlock()
-	if finish != nil {
-		finish()
-	}
-}
-
-func (r *sqlRun) reading(finish func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.finish = finish
 }
 
 // ExecContext is database/sql's.

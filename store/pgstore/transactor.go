@@ -29,14 +29,7 @@ func NewTransactor(ctx context.Context, pool *pgxpool.Pool, c TransactConfig) (*
 	if err != nil {
 		return nil, err
 	}
-	return &Transactor{newEngine(c, &pgxLink{
-		pool:    pool,
-		own:     newTransactSQL(c.Schema, c.clock, l),
-		sql:     newStatements(c.Schema, c.clock, l),
-		schema:  c.Schema,
-		timeout: c.StoreTimeout,
-		commit:  c.SaveLimit,
-	}, on(pool, Config{Schema: c.Schema, clock: c.clock, stall: defaultStall}, traits, l), traits)}, nil
+	return &Transactor{newEngine(c, &pgxLink{texts: newTexts(c, l), pool: pool, schema: c.Schema}, on(pool, Config{Schema: c.Schema, clock: c.clock, stall: defaultStall}, traits, l), traits)}, nil
 }
 
 // Transact carries out a plain function once per key, in the transaction that it is given. See [onceward.Executor] for what comes back.

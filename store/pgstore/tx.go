@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -26,86 +25,34 @@ func Tx(ctx context.Context) pgx.Tx {
 	if t, ok := ctx.Value(txKey{}).(*tx); ok {
 		return t
 	}
-	return &tx{run: &txRun{over: true}}
+	return &tx{run: &txRun{gate: gate{over: true}}}
 }
 
 var errOutside = fmt.Errorf("pgstore: %w: the transaction is there for a guarded function, until it returns, and under the context that it is given", onceward.ErrNoAttempt)
 
 // txRun is the transaction of one run.
 type txRun struct {
+	gate
 	conn  *pgx.Conn
 	inner pgx.Tx
-
-	mu     sync.Mutex
-	over   bool
-	uses   int    // calls that have not come back
-	fault  error  // the newest error of the server, or of the connection
-	finish func() // ends what is being read; nil: nothing is
 }
 
-// use counts a call in, and fails once the function has ended.
-func (r *txRun) use() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.over {
-		return errOutside
-	}
-	r.uses++
-	return nil
-}
-
-func (r *txRun) leave() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.uses--
-}
-
-// strayed reports whether somebody whom the function has left behind is, after its end, still on the way to the connection: it is good for nobody else.
-func (r *txRun) strayed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.over && r.uses > 0
-}
-
-// see notes what the function is told, since it may tell nobody.
+// see notes an error of the server, or of the connection.
 func (r *txRun) see(err error) error {
 	if err != nil && (isServers(err) || r.conn.IsClosed()) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.fault == nil || !isCode(err, abortedTx) { // what follows the error says only that there was one
-			r.fault = err
-		}
+		r.note(err)
 	}
 	return err
 }
 
-func (r *txRun) cause() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.fault
-}
-
-// reading notes how to end what the function reads: it may forget to. What it began to read while it read something else has failed.
-func (r *txRun) reading(busy bool, finish func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// begun notes how to end what the function reads, unless it read something else already: then it has failed.
+func (r *txRun) begun(busy bool, finish func()) {
 	if !busy {
-		r.finish = finish
+		r.reading(finish)
 	}
 }
 
 func (r *txRun) busy() bool { return r.conn.PgConn().IsBusy() }
-
-// end takes the transaction from the function, and reads what is left to read.
-func (r *txRun) end() {
-	r.mu.Lock()
-	over, finish := r.over, r.finish
-	r.over, r.finish = true, nil
-	r.mu.Unlock()
-	if !over && finish != nil {
-		finish()
-	}
-}
 
 // tx is the transaction, or a savepoint in it, as the function sees it.
 type tx struct {
@@ -174,7 +121,7 @@ func (t *tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, erro
 	busy := t.run.busy()
 	inner, err := t.inner.Query(ctx, sql, args...)
 	reading := &rows{Rows: inner, run: t.run}
-	t.run.reading(busy, reading.Close)
+	t.run.begun(busy, reading.Close)
 	return reading, t.run.see(err)
 }
 
@@ -186,7 +133,7 @@ func (t *tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	defer t.run.leave()
 	busy := t.run.busy()
 	inner := t.inner.QueryRow(ctx, sql, args...)
-	t.run.reading(busy, func() { _ = t.run.see(inner.Scan()) })
+	t.run.begun(busy, func() { _ = t.run.see(inner.Scan()) })
 	return oneRow{inner: inner, run: t.run}
 }
 
@@ -198,7 +145,7 @@ func (t *tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	defer t.run.leave()
 	busy := t.run.busy()
 	inner := t.inner.SendBatch(ctx, b)
-	t.run.reading(busy, func() { _ = t.run.see(inner.Close()) })
+	t.run.begun(busy, func() { _ = t.run.see(inner.Close()) })
 	return &batchResults{BatchResults: inner, run: t.run}
 }
 

@@ -1,0 +1,98 @@
+package pgstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/onceward/onceward/store"
+)
+
+// sqlLink is the way by database/sql, which has no batches. Instead several statements go out as one text, without parameters: a flight each, also the
+// first time. It answers the last statement only, so reading the record is a flight of its own, behind the lock's.
+type sqlLink struct {
+	texts
+	db *sql.DB
+}
+
+// unbounded stands for a pool without a limit.
+const unbounded = 1024
+
+func (l *sqlLink) size() int {
+	if n := l.db.Stats().MaxOpenConnections; n > 0 {
+		return n
+	}
+	return unbounded
+}
+
+func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
+	var f found
+	acquiring, stop := context.WithTimeout(ctx, l.timeout)
+	conn, err := l.db.Conn(acquiring)
+	stop()
+	if err != nil {
+		return nil, f, fmt.Errorf("%w: %w", errNoConnection, err)
+	}
+	s := &sqlSession{link: l, conn: conn, values: context.WithoutCancel(ctx), open: true}
+	s.tx = &sqlRun{conn: conn}
+	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)
+	defer stop()
+	if _, err = conn.ExecContext(bounded, l.beginning(q)); err == nil {
+		var mode []any
+		if s.isPgx() { // which would prepare it
+			mode = append(mode, pgx.QueryExecModeSimpleProtocol)
+		}
+		row := conn.QueryRowContext(bounded, inline(l.own.enter, l.sql.at(append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...), q.who.Stamp)...), mode...)
+		err = row.Scan(f.entered(&s.from)...)
+	}
+	if err != nil {
+		if state, _ := s.state(); state == txLost || errors.Is(err, driver.ErrBadConn) {
+			err = fmt.Errorf("%w: %w", errBroken, err)
+		}
+		s.drop()
+		return nil, f, err
+	}
+	return s, f, nil
+}
+
+func (l *sqlLink) hold(ctx context.Context, old, open store.Record) error {
+	conn, err := l.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoConnection, err)
+	}
+	s := &sqlSession{link: l, conn: conn, values: context.WithoutCancel(ctx), open: true}
+	defer s.drop()
+	text := begin + "; "
+	if old.State != store.Absent {
+		text += inline(l.sql.remove, l.sql.removeArgs(old)...) + "; "
+	}
+	_, err = conn.ExecContext(ctx, text+inline(l.sql.insert, insertArgs(open)...)+"; COMMIT")
+	s.open = err != nil
+	return err
+}
+
+// beginning is the text that begins a transaction and takes the lock.
+func (l *sqlLink) beginning(q entry) string {
+	return "BEGIN ISOLATION LEVEL " + string(q.isolation) + " READ WRITE; " + inline(l.own.lock, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
+}
+
+// sqlQuerier lets [examine] ask through database/sql.
+type sqlQuerier struct{ db *sql.DB }
+
+func (q sqlQuerier) QueryRow(ctx context.Context, text string, args ...any) pgx.Row {
+	return sqlRow{q.db.QueryRowContext(ctx, text, args...)}
+}
+
+type sqlRow struct{ *sql.Row }
+
+func (r sqlRow) Scan(to ...any) error {
+	err := r.Row.Scan(to...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return pgx.ErrNoRows
+	}
+	return err
+}
