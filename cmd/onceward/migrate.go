@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/store/pgstore"
 )
 
@@ -20,6 +21,7 @@ type migration struct {
 
 	print, apply bool
 	role         string // for --grants
+	partitions   pgstore.PartitionConfig
 }
 
 // newMigratePostgres runs the migrations, or shows what somebody else shall run.
@@ -32,10 +34,15 @@ func newMigratePostgres() *cobra.Command {
 
 --apply runs what is missing, in one transaction, as a role that may create the schema, or owns it. --print writes the SQL of what is missing, for
 a migration tool of your own; run it in one transaction. Without a database it writes all of it. --grants writes the statements that let
-a role serve, and no more; the owner of the tables runs them.`,
+a role serve, and no more; the owner of the tables runs them.
+
+--apply --partitions WIDTH lays the table of records out in partitions by the time at which keys were minted: what is over is dropped and not removed
+row by row. It reads the table twice and locks it meanwhile; processes that serve have to be started anew; and from then on "onceward maintain
+postgres" has to run. A quarter of the window is a good width. Run it again to change the width of new partitions, or how long they are kept.`,
 		Example: `  DATABASE_URL=postgres://owner@db.example/app onceward migrate postgres --apply
   onceward migrate postgres --print --dsn '' > migrations/0042_onceward.sql
-  onceward migrate postgres --grants payouts | psql -1 "$DATABASE_URL"`,
+  onceward migrate postgres --grants payouts | psql -1 "$DATABASE_URL"
+  onceward migrate postgres --apply --partitions 6h`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			grants := cmd.Flags().Changed("grants")
 			chosen := 0
@@ -44,7 +51,13 @@ a role serve, and no more; the owner of the tables runs them.`,
 					chosen++
 				}
 			}
+			partitioned := false
+			for _, flag := range []string{"partitions", "window", "skew"} {
+				partitioned = partitioned || cmd.Flags().Changed(flag)
+			}
 			switch {
+			case partitioned && (!m.apply || !cmd.Flags().Changed("partitions")):
+				return errors.New("--partitions goes with --apply, and --window and --skew with --partitions")
 			case chosen != 1:
 				return errors.New("use one of --print, --apply and --grants ROLE")
 			case grants:
@@ -59,6 +72,9 @@ a role serve, and no more; the owner of the tables runs them.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&m.print, "print", false, "write the SQL of the missing migrations; of all of them without a database")
 	flags.BoolVar(&m.apply, "apply", false, "run the missing migrations")
+	flags.DurationVar(&m.partitions.Width, "partitions", 0, "with --apply, lay the table out in partitions of this `width`, like 6h")
+	flags.DurationVar(&m.partitions.Window, "window", onceward.DefaultWindow, "with --partitions, the longest window of all services on the table")
+	flags.DurationVar(&m.partitions.Skew, "skew", onceward.DefaultSkew, "with --partitions, the longest skew of all services on the table")
 	flags.StringVar(&m.role, "grants", "", "write the least privileges that `ROLE` needs to serve")
 	return cmd
 }
@@ -96,6 +112,18 @@ func (m *migration) run(cmd *cobra.Command) error {
 			fmt.Fprintf(out, "applied %s, now at version %d\n", step.Name, step.Version)
 		}
 	}
+	if !cmd.Flags().Changed("partitions") {
+		return nil
+	}
+	m.partitions.Schema = m.schema
+	changed, err := pgstore.Partition(cmd.Context(), pool, m.partitions)
+	if err != nil {
+		return err
+	}
+	if changed {
+		fmt.Fprintln(out, "laid the table out in partitions: start every process that serves anew, and run onceward maintain postgres from now on")
+	}
+	fmt.Fprintf(out, "new partitions are %v wide, and kept for a window of %v and %v\n", m.partitions.Width, m.partitions.Window, m.partitions.Skew)
 	return nil
 }
 

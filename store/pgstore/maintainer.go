@@ -19,9 +19,20 @@ type MaintainConfig struct {
 	Patience time.Duration     // default 30 s: for how long one step of a round waits for transactions of others; what is not done then is tried in the next round
 	Observer onceward.Observer // default: nobody is told
 
+	Partition func(context.Context, PartitionEvent) // is told of partitions that were made or dropped; default: nobody
+
 	clock string
 	wall  func() time.Time         // this process's clock; tests set it
 	step  func(span, string) error // before each step on a partition; tests end it there
+}
+
+// PartitionEvent tells of a partition that was made or dropped.
+type PartitionEvent struct {
+	Table    string
+	From, To time.Time // stamps from, and before to
+	Dropped  bool      // or else made
+	Moved    int       // how many rows have outlived it
+	Took     time.Duration
 }
 
 func (c MaintainConfig) withDefaults() (MaintainConfig, error) {
@@ -36,6 +47,9 @@ func (c MaintainConfig) withDefaults() (MaintainConfig, error) {
 	}
 	if c.wall == nil {
 		c.wall = time.Now
+	}
+	if c.Partition == nil {
+		c.Partition = func(context.Context, PartitionEvent) {}
 	}
 	if c.step == nil {
 		c.step = func(span, string) error { return nil }

@@ -87,7 +87,7 @@ func Partition(ctx context.Context, db Beginner, c PartitionConfig) (changed boo
 		_, err = tx.Exec(ctx, "UPDATE "+c.Schema+".partitioning SET width = $1, keep_window = $2, keep_skew = $3", millis(c.Width), millis(c.Window), millis(c.Skew))
 	}
 	if err == nil {
-		err = makeAhead(ctx, tx, c)
+		_, err = makeAhead(ctx, tx, c)
 	}
 	if err != nil {
 		return false, err
@@ -188,31 +188,31 @@ func next(at store.Time, width time.Duration) span {
 
 // makeAhead makes the partitions that are missing until two widths ahead, in one piece behind the newest. None is ever made below the watermark of dropped ones: what is
 // older than the window and has no partition is sealed first.
-func makeAhead(ctx context.Context, tx pgx.Tx, c PartitionConfig) error {
+func makeAhead(ctx context.Context, tx pgx.Tx, c PartitionConfig) (made []span, err error) {
 	fill := func(text string) string {
 		return strings.NewReplacer("{schema}", c.Schema, "{clock}", c.clock).Replace(text)
 	}
 	var now, newest, floor store.Time
 	if err := tx.QueryRow(ctx, fill(newestPartition)).Scan(&now, &newest, &floor); err != nil {
-		return err
+		return nil, err
 	}
 	width := store.Time(millis(c.Width))
 	oldest := now.Add(-c.Window).Add(-c.Skew)
 	if newest < oldest { // the first ones, or nobody has made any for longer than the window
 		newest = max(oldest/width*width, floor+1)
 		if err := raise(ctx, tx, c.Schema, newest-1); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for until := now.Add(c.Skew).Add(2 * c.Width); newest <= until; {
 		s := next(newest, c.Width)
 		text := fill(strings.NewReplacer("{table}", s.table(), "{from}", itoa(int64(s.from)), "{to}", itoa(int64(s.to)), "{until}", s.to.Std().UTC().Format(time.RFC3339)).Replace(newPartition))
 		if _, err := tx.Conn().PgConn().Exec(ctx, text).ReadAll(); err != nil {
-			return err
+			return nil, err
 		}
-		newest = s.to
+		newest, made = s.to, append(made, s)
 	}
-	return nil
+	return made, nil
 }
 
 const (

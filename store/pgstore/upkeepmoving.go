@@ -63,5 +63,6 @@ func (r *removal) move(ctx context.Context, one string) error {
 			_, _ = r.conn.Exec(context.WithoutCancel(ctx), "ROLLBACK")
 			return err
 		}
+		r.moved += len(live)
 	}
 }

@@ -28,6 +28,7 @@ type removal struct {
 	*upkeeping
 	span
 	table string // with its schema
+	moved int    // rows, so far
 }
 
 // upkeeping is the work on partitions of one round, on one connection, which holds the lock.
@@ -91,7 +92,23 @@ func (u *upkeeping) alone(ctx context.Context, work func() error) (err error) {
 }
 
 func (u *upkeeping) ahead(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, u.conn, func(tx pgx.Tx) error { return makeAhead(ctx, tx, u.c) })
+	began := time.Now()
+	var made []span
+	err := pgx.BeginFunc(ctx, u.conn, func(tx pgx.Tx) (err error) {
+		made, err = makeAhead(ctx, tx, u.c)
+		return err
+	})
+	for _, s := range made {
+		if err == nil {
+			u.tell(ctx, s, PartitionEvent{Took: time.Since(began)})
+		}
+	}
+	return err
+}
+
+func (u *upkeeping) tell(ctx context.Context, s span, e PartitionEvent) {
+	e.Table, e.From, e.To = s.table(), s.from.Std().UTC(), s.to.Std().UTC()
+	u.m.config.Partition(ctx, e)
 }
 
 // known is a partition that the catalogue has.
@@ -145,7 +162,7 @@ func spanOf(table string) (s span, err error) {
 }
 
 func (u *upkeeping) remove(ctx context.Context, k known) error {
-	r := &removal{u, k.span, u.c.Schema + "." + k.table()}
+	r, began := &removal{upkeeping: u, span: k.span, table: u.c.Schema + "." + k.table()}, time.Now()
 	for _, step := range []struct {
 		name string
 		due  bool
@@ -169,6 +186,7 @@ func (u *upkeeping) remove(ctx context.Context, k known) error {
 			return fmt.Errorf("drop partition %s: %s: %w", r.table, step.name, err)
 		}
 	}
+	u.tell(ctx, k.span, PartitionEvent{Dropped: true, Moved: r.moved, Took: time.Since(began)})
 	return nil
 }
 
