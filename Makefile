@@ -67,8 +67,8 @@ generate-check: ## fail if "make generate" changes something
 	if [ "$$before" != "$$(sum)" ]; then echo "generated files were out of date; commit what make generate has changed"; exit 1; fi
 
 .PHONY: mutants
-mutants: ## break each guarantee on purpose; ONLY=regexp for some
-	go run ./scripts/mutants '$(ONLY)'
+mutants: ## break each guarantee on purpose; ONLY=regexp for some; PROVED=1 after "make test"
+	go run ./scripts/mutants $(if $(PROVED),-proved) '$(ONLY)'
 
 .PHONY: bench
 bench: ## measure, in turns beside what it is compared with; WRITE=1 puts the tables into docs/performance.md

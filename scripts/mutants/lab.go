@@ -17,6 +17,7 @@ type lab struct {
 	root    string
 	temp    string
 	timeout time.Duration
+	proved  bool // the tests pass without a patch: somebody has just run them all
 
 	mu    sync.Mutex
 	bases map[string]*base // by package
@@ -30,7 +31,7 @@ type base struct {
 	binary string
 }
 
-func newLab(timeout time.Duration) (*lab, error) {
+func newLab(timeout time.Duration, proved bool) (*lab, error) {
 	gowork, err := output("", nil, "go", "env", "GOWORK")
 	if err != nil {
 		return nil, err
@@ -42,7 +43,7 @@ func newLab(timeout time.Duration) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lab{root: filepath.Dir(gowork), temp: temp, timeout: timeout, bases: map[string]*base{}, sound: map[string]error{}}, nil
+	return &lab{root: filepath.Dir(gowork), temp: temp, timeout: timeout, proved: proved, bases: map[string]*base{}, sound: map[string]error{}}, nil
 }
 
 func (l *lab) close() { _ = os.RemoveAll(l.temp) }
@@ -108,6 +109,9 @@ func (l *lab) soundly(b *base, run string) error {
 	}
 	if names == "" {
 		return errors.New("no test is called " + run)
+	}
+	if l.proved {
+		return nil
 	}
 	if out, err := l.test(b.dir, b.binary, run); err != nil {
 		return fmt.Errorf("%s fails without a patch: %s", run, last(out))

@@ -15,15 +15,17 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"sync"
 	"time"
 )
 
 func main() {
-	parallel := flag.Int("parallel", 2, "how many mutants to try at a time")
+	parallel := flag.Int("parallel", runtime.GOMAXPROCS(0)+1, "how many mutants to try at a time")
+	proved := flag.Bool("proved", false, "all tests have just passed without a patch: do not run them for that once more")
 	timeout := flag.Duration("timeout", time.Minute, "for one test run; a mutant that hangs its test is killed")
 	flag.Parse()
-	lab, err := newLab(*timeout)
+	lab, err := newLab(*timeout, *proved)
 	if err == nil {
 		err = tryAll(lab, flag.Arg(0), max(1, *parallel))
 		lab.close()

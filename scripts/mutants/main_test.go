@@ -58,7 +58,7 @@ func TestFates(t *testing.T) {
 		files["mutants/"+name+".patch"] = f.patch
 	}
 	house(t, files)
-	lab, err := newLab(time.Minute)
+	lab, err := newLab(time.Minute, false)
 	if err != nil {
 		t.Fatal(err)
 	}
