@@ -17,7 +17,8 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, schema string) (store.Trai
 		return store.Traits{}, layout{}, failed("open", err)
 	}
 	defer conn.Release()
-	return examine(ctx, conn, schema)
+	traits, l, err := examine(ctx, conn, schema)
+	return traits, l.prepares(pool), err
 }
 
 func examine(ctx context.Context, conn querier, schema string) (store.Traits, layout, error) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/store"
@@ -64,7 +65,40 @@ func TestOnPartitions(t *testing.T) {
 	widthOfTests = 6 * time.Hour
 	defer func() { widthOfTests = 0 }()
 	for name, test := range map[string]func(*testing.T){
-		"endings": TestTransactEndings, "panic": TestTransactPanic, "duplicates": TestTransactDuplicateWaitsBeforeItRuns,
+		"StepSeesWhatItWaitedFor":              TestStepSeesWhatItWaitedFor,
+		"SealWaitsForStepsAndStepsForASeal":    TestSealWaitsForStepsAndStepsForASeal,
+		"KilledHolderHoldsNobodyUp":            TestKilledHolderHoldsNobodyUp,
+		"CallerThatGivesUpLeavesNothingBehind": TestCallerThatGivesUpLeavesNothingBehind,
+		"WriteMustHitWhatWasRead":              TestWriteMustHitWhatWasRead,
+		"TrailIsCommittedInItsOrder":           TestTrailIsCommittedInItsOrder,
+		"SQLTransactFlights":                   TestSQLTransactFlights,
+		"SQLTransactTraps":                     TestSQLTransactTraps,
+		"SQLTransactDuplicateWaits":            TestSQLTransactDuplicateWaits,
+		"SQLTransactCommitCut":                 TestSQLTransactCommitCut,
+		"TransactEndings":                      TestTransactEndings,
+		"TransactPanic":                        TestTransactPanic,
+		"CommitUnderACancelledContext":         TestCommitUnderACancelledContext,
+		"CommitThatIsRolledBack":               TestCommitThatIsRolledBack,
+		"TransactCommitThenError":              TestTransactCommitThenError,
+		"TransactAbortedLosesTheLock":          TestTransactAbortedLosesTheLock,
+		"TransactCommitMeetsAWaiter":           TestTransactCommitMeetsAWaiter,
+		"TransactCommitOverALapsedClaim":       TestTransactCommitOverALapsedClaim,
+		"FlightsOfTransactions":                TestFlightsOfTransactions,
+		"KillBackendOfTheHolder":               TestKillBackendOfTheHolder,
+		"KillBackendRunsAgain":                 TestKillBackendRunsAgain,
+		"TransactWithAPoolOfOne":               TestTransactWithAPoolOfOne,
+		"TransactConflicts":                    TestTransactConflicts,
+		"TransactTimesAreTheClocks":            TestTransactTimesAreTheClocks,
+		"TransactUsersOwnConstraint":           TestTransactUsersOwnConstraint,
+		"TransactRunsAgain":                    TestTransactRunsAgain,
+		"TransactAdmission":                    TestTransactAdmission,
+		"TransactMeetsTheRecordStore":          TestTransactMeetsTheRecordStore,
+		"TransactDuplicateWaitsBeforeItRuns":   TestTransactDuplicateWaitsBeforeItRuns,
+		"TransactLoserAnswersFromTheRecord":    TestTransactLoserAnswersFromTheRecord,
+		"TransactSnapshotIsNotTheAnswer":       TestTransactSnapshotIsNotTheAnswer,
+		"TransactIndexDecides":                 TestTransactIndexDecides,
+		"TransactWaitIsBounded":                TestTransactWaitIsBounded,
+		"TransactRestoresTheLockTimeout":       TestTransactRestoresTheLockTimeout,
 	} {
 		t.Run(name, test)
 	}
@@ -433,5 +467,90 @@ func TestPartitionFallsInConstantTime(t *testing.T) {
 	}
 	if small, large := cost(few), cost(many); large > 2*small {
 		t.Errorf("%d bytes of log with %d rows, %d with %d: not constant", small, few, large, many)
+	}
+}
+
+// The lookup's plan is made once, and the function's own statements are planned as its session says.
+func TestLookupsInPartitionsArePlannedOnce(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	db.partition(t, b.schema, testWidth)
+	config := db.pool.Config()
+	config.MaxConns = 1
+	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	x := b.transactor(t, pool, TransactConfig{MaintainEvery: onceward.NoMaintenance})
+	const runs = 10
+	for n := range runs {
+		_, err := x.Transact(t.Context(), callOf(keyOf(t, fmt.Sprint("k", n))), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
+			var mode string
+			var once, anew int
+			if err := tx.QueryRow(ctx, `SELECT current_setting('plan_cache_mode'), coalesce(sum(generic_plans), 0), coalesce(sum(custom_plans), 0)
+				FROM pg_prepared_statements WHERE statement LIKE '%pg_is_in_recovery%records%' AND statement NOT LIKE '%pg_prepared%'`).Scan(&mode, &once, &anew); err != nil {
+				t.Error(err)
+			}
+			if mode != "force_custom_plan" || n == runs-1 && (once != runs || anew != 0) {
+				t.Errorf("run %d: the function's statements have %s, lookups were planned once for %d of %d", n, mode, once, once+anew)
+			}
+			return onceward.Save(onceward.Reply{})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	who := identity("record mode", 0)
+	s, err := New(t.Context(), pool, Config{Schema: b.schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := s.Claim(t.Context(), claimOf(who, tokenOf(1)))
+	want(t, a, err, store.Granted)
+	var mode string
+	if err := pool.QueryRow(t.Context(), "SHOW plan_cache_mode").Scan(&mode); err != nil || mode != "force_custom_plan" {
+		t.Errorf("after a step the session has %s, %v", mode, err)
+	}
+}
+
+// Where statements are not kept, as behind a pooler, nothing forces a plan that names every partition.
+func TestPartitionsWithoutPreparedStatements(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	db.partition(t, b.schema, testWidth)
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeDescribeExec, pgx.QueryExecModeCacheDescribe} {
+		t.Run(mode.String(), func(t *testing.T) {
+			config := db.pool.Config()
+			config.ConnConfig.DefaultQueryExecMode = mode
+			pool, err := pgxpool.NewWithConfig(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(pool.Close)
+			x := b.transactor(t, pool, TransactConfig{MaintainEvery: onceward.NoMaintenance})
+			if strings.Contains(x.link.(*pgxLink).own.enterPacked, "plan_cache_mode") {
+				t.Error("a generic plan is forced")
+			}
+			key, err := onceward.TypeID{}.Mint()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n, call := range []func(context.Context, pgx.Tx) onceward.Outcome{b.pay(key), b.pay(key)} {
+				if result, err := x.Transact(t.Context(), callOf(key), call); err != nil || result.Replayed != (n == 1) {
+					t.Errorf("%+v, %v", result, err)
+				}
+			}
+			s, err := New(t.Context(), pool, Config{Schema: b.schema})
+			if err != nil {
+				t.Fatal(err)
+			}
+			who := identity("k"+mode.String(), store.TimeOf(time.Now()))
+			a, err := s.Claim(t.Context(), claimOf(who, tokenOf(1)))
+			want(t, a, err, store.Granted)
+			a, err = s.Advance(t.Context(), completeOf(who, tokenOf(1), "reply"))
+			want(t, a, err, store.Applied)
+		})
 	}
 }

@@ -30,7 +30,7 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 	s := &pgxSession{link: l, conn: conn, values: context.WithoutCancel(ctx)}
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
-	b.Queue(l.own.lock, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID)).QueryRow(func(r pgx.Row) error { return r.Scan(&f.waited, nil) })
+	b.Queue(l.own.lock, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID)).Query(func(r pgx.Rows) error { return scanFirst(r, &f.waited) })
 	if q.after == (origin{}) {
 		b.Queue(l.own.enterPacked, l.sql.at([]any{q.who.ID[:], []byte(q.who.Service)}, q.who.Stamp)...).Query(func(r pgx.Rows) error { return scanPacked(r, &f, &s.from) })
 	} else {
@@ -49,6 +49,17 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 	}
 	s.tx = &txRun{conn: conn.Conn(), inner: results.Tx()}
 	return s, f, nil
+}
+
+// scanFirst reads the first column of one row.
+func scanFirst(r pgx.Rows, to any) error {
+	defer r.Close()
+	if !r.Next() {
+		return r.Err()
+	}
+	targets := make([]any, len(r.FieldDescriptions()))
+	targets[0] = to
+	return r.Scan(targets...)
 }
 
 // scanPacked reads the answer of [transactSQL].enterPacked.

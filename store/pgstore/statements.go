@@ -47,7 +47,7 @@ WHERE n > $1::bigint ` + of + ` ORDER BY n LIMIT $2::bigint`)
 		layout: l,
 
 		// lockStep comes first, as a statement of its own: the statement that reads must begin, and take its snapshot, after the wait.
-		lockStep: fill("SELECT pg_advisory_xact_lock($1::bigint), pg_advisory_xact_lock_shared($2::int, $3::int){hold floor}"),
+		lockStep: fill("SELECT pg_advisory_xact_lock($1::bigint), pg_advisory_xact_lock_shared($2::int, $3::int){hold floor}{generic}"),
 
 		// The clock. It never shows less than this process has seen.
 		clock: fill(`SELECT greatest({clock}, $1::bigint)`),

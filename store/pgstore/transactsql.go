@@ -63,7 +63,7 @@ func newTransactSQL(schema, clock string, l layout) transactSQL {
 )
 `)
 	return transactSQL{
-		lock: fill(lockRecord),
+		lock: fill(lockRecord + "{generic}"), // before enterPacked
 
 		// All that decides, in one snapshot: nobody sees a record purged and the watermark below it. $3 to $5 are a transaction of which is asked what became
 		// of it, or NULL: whoever asks will not run.
@@ -72,7 +72,7 @@ func newTransactSQL(schema, clock string, l layout) transactSQL {
 FROM (SELECT) AS always LEFT JOIN {schema}.records r ON {record $1 $6}`),
 
 		// The same for one who asks of no transaction, with the row as one value, NULL where there is none: a third of the time, for what is usually absent.
-		enterPacked: fill(`SELECT {number}, {origin}, {clock}, pg_is_in_recovery(),
+		enterPacked: fill(`SELECT {number}, {origin}, {clock}, {planned standby},
 	{watermark $2}, r::record
 FROM (SELECT) AS always LEFT JOIN {schema}.records r ON {record $1 $3}`),
 
