@@ -17,6 +17,8 @@
 // A purge removes records and raises the watermark in one commit, and everybody reads the two in one snapshot: nobody sees a record gone
 // and its key admissible.
 //
+// [Partition] lays the table out by the time at which keys were minted, and a [Maintainer] drops partitions that are over. README.md says when that pays.
+//
 // # How a transaction is exactly once
 //
 // The first flight begins it, takes the advisory lock on the id, and reads record, watermark and clock in a statement of its own; the last one inserts the
