@@ -41,6 +41,8 @@ var pieces = []struct {
 	{regexp.MustCompile(`{bucket}`), ``, `bucket, `, false},
 	{regexp.MustCompile(`{bucket (\$\d+)}`), ``, `coalesce($1::bigint, 0), `, false},
 
+	{regexp.MustCompile(`{bucket 0}`), ``, `0, `, false},
+
 	// The watermark in force for a service.
 	{regexp.MustCompile(`{watermark (\$\d+)}`),
 		`coalesce((SELECT watermark FROM {schema}.watermarks WHERE service = $1::bytea), 0)`,

@@ -528,3 +528,50 @@ func TestMaintainerRefusesAClockJump(t *testing.T) {
 	}
 	p.survived(t, o)
 }
+
+// A record that may run again, and whose partition is gone, is carried out by a transactor: its new record stays where the old one was.
+func TestTransactorTakesOverAMovedRecord(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	db.partition(t, b.schema, testWidth)
+	p := &parted{db, b.again(t, b.schema), b.schema}
+	c := TransactConfig{MaintainEvery: onceward.NoMaintenance}
+	calls := map[string]func(onceward.Key) (onceward.Result, error){}
+	x := b.transactor(t, db.pool, c)
+	calls["pgxpool"] = func(key onceward.Key) (onceward.Result, error) { return x.Transact(t.Context(), callOf(key), b.pay(key)) }
+	for name, pool := range openSQL(t, db.pool) {
+		y := b.sqlTransactor(t, pool, c)
+		calls["database/sql with "+name] = func(key onceward.Key) (onceward.Result, error) {
+			return y.Transact(t.Context(), callOf(key), b.sqlPay(key, onceward.Save(onceward.Reply{})))
+		}
+	}
+	keys := map[string]onceward.Key{}
+	for name := range calls {
+		key, err := onceward.TypeID{Clock: func() time.Time { return p.now(t).Std() }}.Mint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[name] = key
+		q := claimOf(callOf(key).Scope.Identity(key), tokenOf(1))
+		q.Policy, q.Lease, q.Fingerprints = store.Rerun, time.Minute, callOf(key).Fingerprint.Versions()
+		a, err := p.s.Claim(t.Context(), q)
+		want(t, a, err, store.Granted)
+	}
+	move(t, p.s, 2*testKeep)
+	p.maintain(t)
+	var paid []string
+	for name, call := range calls {
+		key := keys[name]
+		if result, err := call(key); err != nil || result.Replayed {
+			t.Errorf("%s: %+v, %v", name, result, err)
+		}
+		if result, err := call(key); err != nil || !result.Replayed {
+			t.Errorf("%s, again: %+v, %v", name, result, err)
+		}
+		if at := p.bucket(t, callOf(key).Scope.Identity(key)); at != 0 {
+			t.Errorf("%s: the record is in bucket %d", name, at)
+		}
+		paid = append(paid, key.Text())
+	}
+	b.balance(t, paid...)
+}

@@ -17,8 +17,8 @@ func isOutside(err error, schema string) bool {
 
 // madeAhead is an error while there is time to do something: a maintainer makes partitions two widths ahead, and one of them is used up.
 func (s *statements) madeAhead(ctx context.Context, db querier, now store.Time) error {
-	var clock, newest, floor store.Time
-	if err := db.QueryRow(ctx, s.newest).Scan(&clock, &newest, &floor); err != nil || newest >= now.Add(s.width) {
+	var newest, width store.Time
+	if err := db.QueryRow(ctx, s.ahead).Scan(&newest, &width); err != nil || newest >= now+width {
 		return err
 	}
 	return fmt.Errorf("%w for keys minted from %s on: run a maintainer, see onceward maintain postgres", ErrPartition, newest.Std().UTC().Format(time.RFC3339))

@@ -87,7 +87,7 @@ func (l *pgxLink) hold(ctx context.Context, old, open store.Record) error {
 	if old.State != store.Absent {
 		b.Queue(l.sql.remove, l.sql.removeArgs(old)...)
 	}
-	b.Queue(l.sql.insert, insertArgs(open)...)
+	b.Queue(l.sql.inserting(old), insertArgs(open)...)
 	b.Queue(commit)
 	return s.noticed(conn.SendBatch(ctx, &b).Close())
 }

@@ -73,7 +73,7 @@ func (s *pgxSession) finish(old, done store.Record, k keeping) error {
 	if old.State != store.Absent {
 		b.Queue(s.link.sql.remove, s.link.sql.removeArgs(old)...)
 	}
-	b.Queue(s.link.own.finish, doneArgs(s.from.number, done, k)...)
+	b.Queue(s.link.own.finishing(old), doneArgs(s.from.number, done, k)...)
 	b.Queue(commit)
 	return s.commit(&b)
 }

@@ -70,7 +70,7 @@ func (l *sqlLink) hold(ctx context.Context, old, open store.Record) error {
 	if old.State != store.Absent {
 		text += inline(l.sql.remove, l.sql.removeArgs(old)...) + "; "
 	}
-	_, err = conn.ExecContext(ctx, text+inline(l.sql.insert, insertArgs(open)...)+"; COMMIT")
+	_, err = conn.ExecContext(ctx, text+inline(l.sql.inserting(old), insertArgs(open)...)+"; COMMIT")
 	s.open = err != nil
 	return err
 }

@@ -83,7 +83,7 @@ func (s *sqlSession) flight(limit time.Duration, text string) error {
 }
 
 func (s *sqlSession) finish(old, done store.Record, k keeping) error {
-	text := inline(s.link.own.finish, doneArgs(s.from.number, done, k)...) + "; COMMIT"
+	text := inline(s.link.own.finishing(old), doneArgs(s.from.number, done, k)...) + "; COMMIT"
 	if old.State != store.Absent {
 		text = inline(s.link.sql.remove, s.link.sql.removeArgs(old)...) + "; " + text
 	}

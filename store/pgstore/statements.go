@@ -9,7 +9,7 @@ type statements struct {
 	lockStep                                                                        string
 	clock, read, create, complete, insert, update, remove, mark, entry              string
 	seal, purge, forget, more, unknown, open, done, trail, trailOf, stats, estimate string
-	newest                                                                          string
+	ahead, insertAnew                                                               string
 }
 
 // recordColumns are what scanning expects, in its order.
@@ -39,6 +39,10 @@ FROM env LEFT JOIN LATERAL (
 ) AS r ON true
 ORDER BY r.{by}, r.id`))
 	}
+	const insert = `INSERT INTO {schema}.records ({bucket}id, service, token, principal, key, stamp, hint, fingerprint_version, fingerprint, policy, state,
+	lease, first_seen, version, claims, ended, doubted, safe_new_key, done_at, purge_at, reply)
+VALUES ({bucket $6}$1::bytea, $2::bytea, $3::bytea, $4::bytea, $5::bytea, $6::bigint, $7::bigint, $8::smallint, $9::bytea, $10::smallint, $11::smallint,
+	$12::bigint, $13::bigint, $14::bigint, $15::int, $16::smallint, $17::boolean, $18::boolean, $19::bigint, $20::bigint, $21::bytea)`
 	trail := func(of string) string {
 		return fill(`SELECT n, at, version, stamp, action, id, service, principal, key, actor, reason FROM {schema}.trail
 WHERE n > $1::bigint ` + of + ` ORDER BY n LIMIT $2::bigint`)
@@ -93,10 +97,8 @@ WHERE {record $1 $9} AND r.token = $2::bytea AND r.state IN (1, 2)
 RETURNING env.now, pg_is_in_recovery(), {watermark $8}, -1::bigint,
 	{columns} NULL::bytea`),
 
-		insert: fill(`INSERT INTO {schema}.records ({bucket}id, service, token, principal, key, stamp, hint, fingerprint_version, fingerprint, policy, state,
-	lease, first_seen, version, claims, ended, doubted, safe_new_key, done_at, purge_at, reply)
-VALUES ({bucket $6}$1::bytea, $2::bytea, $3::bytea, $4::bytea, $5::bytea, $6::bigint, $7::bigint, $8::smallint, $9::bytea, $10::smallint, $11::smallint,
-	$12::bigint, $13::bigint, $14::bigint, $15::int, $16::smallint, $17::boolean, $18::boolean, $19::bigint, $20::bigint, $21::bytea)`),
+		insert:     fill(insert),
+		insertAnew: fill(strings.Replace(insert, "{bucket $6}", "{bucket 0}", 1)), // in place of a record, whose partition may be gone
 
 		// These two must hit the record that was read. COMMIT is on its way behind them, so they raise (22012, division by zero) if they do not:
 		// a mark or an entry of the trail must not be committed without its record.
@@ -154,7 +156,8 @@ SELECT now, CASE WHEN $2::bytea = '' THEN 0 ELSE {watermark $2} END,
 	claimed, started, unknown, coalesce(oldest, 0), visited, counted,
 	CASE WHEN $2::bytea = '' THEN {size} ELSE 0 END
 FROM env, opened, done`),
-		newest:   fill(newestPartition),
+		ahead: fill(`SELECT (SELECT coalesce(max(substring(c.relname FROM '^records_[0-9]+_([0-9]+)$')::bigint), 0) FROM pg_catalog.pg_inherits i
+	JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '{schema}.records'::regclass), width FROM {schema}.partitioning`),
 		estimate: fill(`EXPLAIN (FORMAT JSON) SELECT FROM {schema}.records WHERE purge_at IS NOT NULL`),
 	}
 }

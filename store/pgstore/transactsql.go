@@ -8,7 +8,7 @@ import (
 )
 
 // transactSQL is the SQL of transactions, beside [statements], with schema and clock filled in.
-type transactSQL struct{ lock, enter, enterPacked, finish, remember, rememberOrRaise string }
+type transactSQL struct{ lock, enter, enterPacked, finish, finishAnew, remember, rememberOrRaise string }
 
 const (
 	// lockRecord takes the lock, and bounds the wait for it where there is one: it answers whether it has waited. It is a statement of its own: the one that
@@ -44,6 +44,11 @@ func newTransactSQL(schema, clock string, l layout) transactSQL {
 		first_seen, version, claims, ended, doubted, safe_new_key, done_at, purge_at, reply`
 	const values = `{bucket $7}$2::bytea, $3::bytea, $4::bytea, $5::bytea, $6::bytea, $7::bigint, $8::bigint, $9::smallint, $10::bytea, $11::smallint, 3,
 		$12::bigint, $13::bigint, $14::int, $15::smallint, $16::boolean, false, env.now, greatest($7::bigint, env.now) + $17::bigint + $18::bigint, $19::bytea`
+	const finish = `WITH made AS (
+	INSERT INTO {schema}.records ({columns})
+	SELECT {values} FROM (SELECT {clock} AS now WHERE {same}) AS env
+	RETURNING 1
+) SELECT 1 / coalesce((SELECT * FROM made), 0)`
 	committed := func(n string) string { return strings.ReplaceAll(wasCommitted, "{n}", n) }
 	names := strings.NewReplacer("{schema}", schema, "{clock}", clock, "{same}", sameTransaction, "{columns}", l.fit(columns), "{values}", l.fit(values), "{number}", assigned,
 		"{record}", recordColumns, "{origin}", originColumns, "{committed}", "CASE WHEN $3::bigint IS NULL THEN false ELSE coalesce("+sameServer+", false) AND "+committed("$3")+" END", "{committed before}", committed("$20"))
@@ -79,16 +84,23 @@ FROM (SELECT) AS always LEFT JOIN {schema}.records r ON {record $1 $3}`),
 		// COMMIT is on its way behind it, so it raises (22012) unless it writes exactly one row: with none the effect would be committed, and its
 		// record not. The time is the server's at this moment; now() would be that of the transaction's beginning. A sum over the rows
 		// would take a tenth of the statement (measured).
-		finish: fill(`WITH made AS (
-	INSERT INTO {schema}.records ({columns})
-	SELECT {values} FROM (SELECT {clock} AS now WHERE {same}) AS env
-	RETURNING 1
-) SELECT 1 / coalesce((SELECT * FROM made), 0)`),
+		finish: fill(finish),
+
+		// The same in place of a record that was there, which stays in bucket 0 from now on: its partition may be gone.
+		finishAnew: fill(strings.Replace(finish, "{values}", strings.Replace(values, "{bucket $7}", "{bucket 0}", 1), 1)),
 
 		remember: remember + fill(`SELECT env.now, pg_is_in_recovery(), env.watermark, -1::bigint, {record} r.reply, EXISTS (SELECT FROM made)
 FROM env LEFT JOIN {schema}.records r ON {record $2 $21}`),
 		rememberOrRaise: remember + "SELECT 1 / count(*) FROM made", // where COMMIT comes in the same text
 	}
+}
+
+// finishing is the last statement of a transaction that has found old.
+func (t *transactSQL) finishing(old store.Record) string {
+	if old.State != store.Absent {
+		return t.finishAnew
+	}
+	return t.finish
 }
 
 // doneArgs are the parameters of finish and remember; the first differs, and remember has the number of the transaction before as well.

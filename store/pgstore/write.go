@@ -43,3 +43,11 @@ func insertArgs(r store.Record) []any {
 func (s *statements) removeArgs(r store.Record) []any {
 	return s.at([]any{r.ID[:], r.Token[:], int64(r.Version)}, r.Stamp)
 }
+
+// inserting is the statement that writes a record in place of old.
+func (s *statements) inserting(old store.Record) string {
+	if old.State != store.Absent {
+		return s.insertAnew
+	}
+	return s.insert
+}
