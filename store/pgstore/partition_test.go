@@ -36,7 +36,7 @@ func TestConformanceOnPartitions(t *testing.T) {
 		s.tended = true
 		return s
 	}
-	clear := func(t testing.TB) *Store {
+	cleared := func(t testing.TB) *Store {
 		s := rowByRow(db.emptied(t, schema))
 		db.partition(t, schema, 6*time.Hour)
 		return s
@@ -46,7 +46,7 @@ func TestConformanceOnPartitions(t *testing.T) {
 		db.partition(t, schema, 6*time.Hour)
 	}
 	storetest.Run(t, storetest.Harness{
-		New:      func(t testing.TB) store.Store { return clear(t) },
+		New:      func(t testing.TB) store.Store { return cleared(t) },
 		Traits:   first.Traits(),
 		Advance:  shift,
 		StepBack: func(t testing.TB, s store.Store, d time.Duration) { shift(t, s, -d) },
