@@ -496,6 +496,24 @@ func TestPartitionsAreMadeAhead(t *testing.T) {
 	}
 }
 
+// No partition is made below the watermark, also if somebody has dropped all of them and wants a longer window.
+func TestNoPartitionBelowTheFloor(t *testing.T) {
+	p := newParted(t)
+	p.fill(t)
+	p.maintain(t)
+	attached, _ := p.spans(t)
+	for _, s := range attached {
+		exec(t, p.owner, "DROP TABLE "+p.schema+"."+s.table())
+	}
+	if _, err := Partition(t.Context(), p.owner, PartitionConfig{Schema: p.schema, Width: testWidth, Window: 10 * testKeep, clock: fmt.Sprintf(testClock, p.schema)}); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := p.spans(t); len(now) != len(attached) {
+		t.Errorf("partitions %v, were %v", now, attached)
+	}
+	whole(t, p)
+}
+
 // A server whose clock is not that of the maintainer, or has jumped, loses nothing.
 func TestMaintainerRefusesAClockJump(t *testing.T) {
 	p := newParted(t)
@@ -538,7 +556,9 @@ func TestTransactorTakesOverAMovedRecord(t *testing.T) {
 	c := TransactConfig{MaintainEvery: onceward.NoMaintenance}
 	calls := map[string]func(onceward.Key) (onceward.Result, error){}
 	x := b.transactor(t, db.pool, c)
-	calls["pgxpool"] = func(key onceward.Key) (onceward.Result, error) { return x.Transact(t.Context(), callOf(key), b.pay(key)) }
+	calls["pgxpool"] = func(key onceward.Key) (onceward.Result, error) {
+		return x.Transact(t.Context(), callOf(key), b.pay(key))
+	}
 	for name, pool := range openSQL(t, db.pool) {
 		y := b.sqlTransactor(t, pool, c)
 		calls["database/sql with "+name] = func(key onceward.Key) (onceward.Result, error) {
