@@ -24,6 +24,39 @@ func (g *Guard) Show(ctx context.Context, scope Scope, key Key) (Showing, error)
 	if err != nil {
 		return Showing{}, err
 	}
+	return g.show(ctx, who)
+}
+
+// ShowID is Show for somebody who knows nothing but the id, which is what logs say of an operation. What the store does not find any more is looked for
+// in the audit trail. If nothing is known of the id, the record is Absent, and its Identity has no Service, Principal and Key.
+//
+// A store that is no [store.Finder] finds what the trail has; for the rest the error wraps [ErrConfig].
+func (g *Guard) ShowID(ctx context.Context, id store.ID) (Showing, error) {
+	var who store.Identity
+	finder, finds := g.store.(store.Finder)
+	if finds {
+		var err error
+		if who, err = finder.Find(ctx, id); err != nil {
+			return Showing{}, deskError("show", err)
+		}
+	}
+	if who.ID != id {
+		page, err := g.Trail(ctx, TrailRequest{ID: id, Limit: 1})
+		switch {
+		case err != nil:
+			return Showing{}, err
+		case len(page.Entries) > 0:
+			who = page.Entries[0].Who
+		case !finds:
+			return Showing{}, &Error{Op: "show", Err: ErrConfig, Hint: "this store does not find operations by their id alone: give service, principal and key"}
+		default:
+			return Showing{Record: store.Record{Identity: store.Identity{ID: id}}}, nil
+		}
+	}
+	return g.show(ctx, who)
+}
+
+func (g *Guard) show(ctx context.Context, who store.Identity) (Showing, error) {
 	answer, err := g.store.Get(ctx, who)
 	if err != nil {
 		return Showing{}, deskError("show", err)

@@ -105,6 +105,15 @@ type Desk interface {
 	Trail(ctx context.Context, q TrailRequest) (TrailPage, error)
 }
 
+// Finder is what a [Store] may be besides: one that finds an operation by nothing but its id, which is what logs say of it. A store that cannot
+// do so without visiting other operations' records leaves it out; a guard then says that it needs the whole name.
+type Finder interface {
+	// Find returns the identity of the record with id; the zero Identity if there is none. It changes nothing.
+	//
+	//	F1  It finds every record that Get finds, and no other, and visits no others.
+	Find(ctx context.Context, id ID) (Identity, error)
+}
+
 // Upkeep is the part of a [Store] for its maintenance.
 type Upkeep interface {
 	// Seal makes the stamped keys of service up to and including until inadmissible for ever, and returns the watermark in force.

@@ -65,6 +65,20 @@ func (s *Store) Get(ctx context.Context, who store.Identity) (store.Answer, erro
 	return store.Read(h.record, who, env), nil
 }
 
+// Find implements [store.Finder].
+func (s *Store) Find(ctx context.Context, id store.ID) (store.Identity, error) {
+	sh, hash, err := s.enter(ctx, id)
+	if err != nil {
+		return store.Identity{}, err
+	}
+	defer sh.mu.Unlock()
+	var h held
+	if err := h.load(sh, hash, &store.Identity{ID: id}); err != nil {
+		return store.Identity{}, err
+	}
+	return h.record.Identity, nil
+}
+
 // open locks the shard and reads what a transition reads: until the caller unlocks it, that is one moment for all who ask for that record. After an
 // error nothing is locked.
 func (s *Store) open(ctx context.Context, h *held, who *store.Identity, t store.Token) (store.Env, error) {

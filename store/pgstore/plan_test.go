@@ -28,7 +28,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 	for name, sql := range map[string]string{
 		"read": s.sql.read, "create": s.sql.create, "complete": s.sql.complete, "update": s.sql.update, "remove": s.sql.remove,
 		"unknown": s.sql.unknown, "open": s.sql.open, "done": s.sql.done, "purge": s.sql.purge, "more": s.sql.more, "forget": s.sql.forget,
-		"trail": s.sql.trail, "trail of one": s.sql.trailOf,
+		"find": s.sql.find, "trail": s.sql.trail, "trail of one": s.sql.trailOf,
 	} {
 		last := 0
 		for _, m := range parameter.FindAllStringSubmatch(sql, -1) {

@@ -9,7 +9,7 @@ type statements struct {
 	lockStep                                                                        string
 	clock, read, create, complete, insert, update, remove, mark, entry              string
 	seal, purge, forget, more, unknown, open, done, trail, trailOf, stats, estimate string
-	ahead, insertAnew                                                               string
+	ahead, insertAnew, find                                                         string
 }
 
 // recordColumns are what scanning expects, in its order.
@@ -137,6 +137,8 @@ SELECT service, coalesce(max(stamp), 0), count(*) FROM gone GROUP BY service`),
 		unknown: listing("lease", "lease IS NOT NULL AND state = 2 AND lease <= env.now"),
 		open:    listing("lease", "lease IS NOT NULL AND NOT (state = 2 AND lease <= env.now)"),
 		done:    listing("purge_at", "purge_at IS NOT NULL"),
+
+		find: fill(findStatement),
 
 		trail:   trail(""),
 		trailOf: trail("AND id = $3::bytea"),

@@ -18,7 +18,7 @@ func Cases() []Case {
 		concurrencyCases, randomCases, durabilityCases, clockCases, closeCases,
 		claimCases, admissionCases, staleCases, capacityCases,
 		advanceCases, releaseCases, waitCases,
-		decideCases, cancelCases, getCases, listCases, trailCases,
+		decideCases, cancelCases, getCases, findCases, listCases, trailCases,
 		sealCases, purgeCases,
 	)
 }

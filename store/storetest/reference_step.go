@@ -67,6 +67,15 @@ func (r *Reference) Get(ctx context.Context, who store.Identity) (store.Answer, 
 	return store.Read(r.disk.records[who.ID], who, r.disk.env(who, store.Token{}, now)), nil
 }
 
+// Find implements [store.Finder].
+func (r *Reference) Find(ctx context.Context, id store.ID) (store.Identity, error) {
+	if _, err := r.enter(ctx); err != nil {
+		return store.Identity{}, err
+	}
+	defer r.mu.Unlock()
+	return r.disk.records[id].Identity, nil
+}
+
 // step is load, decide, write under one lock: X1.
 func (r *Reference) step(
 	ctx context.Context, who store.Identity, token store.Token, gap func(unlock, lock func()), decide func(store.Record, store.Env) store.Step,

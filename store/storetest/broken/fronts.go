@@ -19,6 +19,7 @@ var fronts = []Store{
 	{Name: "a full store says that it has cancelled", Clause: "D7", Front: func(s store.Store) store.Store { return sanguine{s} }},
 	{Name: "reads come from a cache", Clause: "G1", Front: func(s store.Store) store.Store { return &cached{Store: s, seen: map[store.ID]store.Answer{}} }},
 	{Name: "a listing loses a record at each page's end", Clause: "L1", Front: func(s store.Store) store.Store { return lossyPages{s} }},
+	{Name: "done ones are not found by their id", Clause: "F1", Front: func(s store.Store) store.Store { return shortMemory{s} }},
 	{Name: "done is listed although it says no", Clause: "L2", Front: func(s store.Store) store.Store { return denies{s} }},
 	{Name: "sealed records are hidden", Clause: "S2", Front: func(s store.Store) store.Store { return hides{s} }},
 	{Name: "purge trusts its clock", Clause: "P3", Front: func(s store.Store) store.Store { return trusting{s} }},
@@ -113,6 +114,16 @@ func (s lossyPages) List(ctx context.Context, q store.ListRequest) (store.Page, 
 		p.Records = p.Records[:len(p.Records)-1]
 	}
 	return p, err
+}
+
+type shortMemory struct{ store.Store }
+
+func (s shortMemory) Find(ctx context.Context, id store.ID) (store.Identity, error) {
+	who, err := s.Store.(store.Finder).Find(ctx, id)
+	if a, err := s.Get(ctx, who); err == nil && a.Verdict == store.Replay {
+		return store.Identity{}, nil
+	}
+	return who, err
 }
 
 type denies struct{ store.Store }
