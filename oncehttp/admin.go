@@ -52,7 +52,7 @@ func (c AdminConfig) validate() error {
 //
 //	GET  /unknowns ?service &principal &cursor &limit                          operations whose outcome is unknown, the oldest first
 //	GET  /records  ?class &service &principal &before &cursor &limit           records of a class; default: the unknown, then the open ones
-//	GET  /keys     ?service &principal &key &reply=true                        one operation with its audit trail
+//	GET  /keys     ?service &principal &key &reply=true, or ?id &reply=true    one operation with its audit trail
 //	GET  /trail    ?id &cursor &limit                                          the audit trail
 //	POST /resolve  {service, principal, key, version, happened, attested, reply, reason}   an unknown operation, for ever
 //	POST /release  {service, principal, key, version, reason}                  a claim whose owner is gone and never started

@@ -2,10 +2,6 @@ package oncehttp
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"strings"
 
@@ -36,32 +32,10 @@ type AdminResolve struct {
 	Reply    *AdminReply `json:"reply,omitempty"` // happened: what callers shall get; left out: they are told that the reply was not kept
 }
 
-// AdminDecision is the answer to a decision: the record as it has become.
+// AdminDecision is the answer to a decision: the record as it has become, and under whose name that stands in the audit trail.
 type AdminDecision struct {
 	Record AdminRecord `json:"record"`
-}
-
-// readDecision reads the body of a POST. Members that it does not know are refused: a misspelt one would be a decision that nobody made.
-func readDecision(r *http.Request, into any) error {
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return &adminError{status: http.StatusUnsupportedMediaType, detail: "the Content-Type must be application/json"}
-	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
-	if err == nil {
-		if _, after := d.Token(); !errors.Is(after, io.EOF) {
-			err = errors.New("json: something follows the object")
-		}
-	}
-	var limit *http.MaxBytesError
-	switch {
-	case errors.As(err, &limit):
-		return &adminError{status: http.StatusRequestEntityTooLarge, detail: "the body is too large"}
-	case err != nil:
-		return badRequest("the body cannot be read: " + err.Error())
-	}
-	return nil
+	Actor  string      `json:"actor"`
 }
 
 // named checks what every decision has to say.
@@ -116,7 +90,7 @@ func (a *admin) resolve(r *http.Request, actor string) (any, error) {
 	found, err := a.guard.Resolve(r.Context(), onceward.Resolution{
 		Record: record, Happened: *q.Happened, Reply: reply, Attested: q.Attested, Actor: actor, Reason: q.Reason,
 	})
-	return a.decided(r, found, err)
+	return a.decided(r, actor, found, err)
 }
 
 func (a *admin) release(r *http.Request, actor string) (any, error) {
@@ -129,7 +103,7 @@ func (a *admin) release(r *http.Request, actor string) (any, error) {
 		return nil, err
 	}
 	found, err := a.guard.Release(r.Context(), onceward.Release{Record: record, Actor: actor, Reason: q.Reason})
-	return a.decided(r, found, err)
+	return a.decided(r, actor, found, err)
 }
 
 func (a *admin) cancel(r *http.Request, actor string) (any, error) {
@@ -142,13 +116,13 @@ func (a *admin) cancel(r *http.Request, actor string) (any, error) {
 		return nil, err
 	}
 	found, err := a.guard.Cancel(r.Context(), onceward.Cancellation{Scope: scope, Key: key, Actor: actor, Reason: q.Reason})
-	return a.decided(r, found, err)
+	return a.decided(r, actor, found, err)
 }
 
 // decided answers with the record as the decision made it. What was in its way is told with the record as it is now.
-func (a *admin) decided(r *http.Request, found store.Record, err error) (any, error) {
+func (a *admin) decided(r *http.Request, actor string, found store.Record, err error) (any, error) {
 	if err == nil {
-		return AdminDecision{Record: adminRecord(found, 0)}, nil
+		return AdminDecision{Record: adminRecord(found, 0), Actor: actor}, nil
 	}
 	refused := adminProblem(err)
 	key, keyErr := onceward.ParseKey(found.Key)

@@ -1,8 +1,6 @@
 package oncehttp
 
 import (
-	"encoding/hex"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,13 +16,7 @@ import (
 type AdminPage struct {
 	Records []AdminRecord `json:"records"`
 	Next    string        `json:"next,omitempty"` // the cursor of the next part; left out: that was all
-}
-
-// AdminShowing is one operation with its audit trail.
-type AdminShowing struct {
-	Record AdminRecord  `json:"record"`
-	Trail  []AdminEntry `json:"trail"`
-	Next   string       `json:"trail_next,omitempty"` // the cursor for /trail?id=…; left out: that was all
+	Now     time.Time     `json:"now"`            // the store's clock, to tell ages by
 }
 
 // AdminTrail is a part of the audit trail.
@@ -135,58 +127,11 @@ func cursorAfter(open bool, next string) string {
 }
 
 func adminPage(page store.Page) AdminPage {
-	out := AdminPage{Records: make([]AdminRecord, 0, len(page.Records)), Next: page.Next}
+	out := AdminPage{Records: make([]AdminRecord, 0, len(page.Records)), Next: page.Next, Now: page.Now.Std()}
 	for _, r := range page.Records {
 		out.Records = append(out.Records, adminRecord(r, page.Now))
 	}
 	return out
-}
-
-func (a *admin) show(r *http.Request, _ string) (any, error) {
-	q, err := newAdminQuery(r, "service", "principal", "key", "reply")
-	if err != nil {
-		return nil, err
-	}
-	withReply := false
-	if text := q.text("reply"); text != "" {
-		if withReply, err = strconv.ParseBool(text); err != nil {
-			return nil, badRequest("reply must be true or false")
-		}
-	}
-	key, err := adminKey(r, q.text("key"))
-	if err != nil {
-		return nil, badRequest(err.Error())
-	}
-	shown, err := a.guard.Show(r.Context(), onceward.Scope{Service: q.text("service"), Principal: q.text("principal")}, key)
-	if err != nil {
-		return nil, err
-	}
-	trail, err := a.guard.Trail(r.Context(), onceward.TrailRequest{ID: shown.Record.ID})
-	if err != nil {
-		return nil, err
-	}
-	out := AdminShowing{Record: adminRecord(shown.Record, shown.Now), Trail: adminEntries(trail.Entries), Next: trail.Next}
-	out.Record.Sealed = shown.Sealed
-	if withReply && shown.Record.End == store.EndReply {
-		reply, err := onceward.DecodeReply(shown.Record.Reply)
-		if err != nil {
-			return nil, &adminError{status: http.StatusInternalServerError, detail: "the saved reply is damaged"}
-		}
-		out.Record.Reply = adminReply(reply)
-	}
-	return out, nil
-}
-
-// adminKey takes the key from the query or, so that it stays out of access logs, from the header that calls send it in.
-func adminKey(r *http.Request, text string) (onceward.Key, error) {
-	key, err := KeyFromHeader(r.Header)
-	switch {
-	case text == "":
-		return key, err
-	case err == nil:
-		return onceward.Key{}, errors.New("the key stands both in the query and in the header; send one")
-	}
-	return onceward.ParseKey(text)
 }
 
 func (a *admin) trail(r *http.Request, _ string) (any, error) {
@@ -199,11 +144,9 @@ func (a *admin) trail(r *http.Request, _ string) (any, error) {
 		return nil, err
 	}
 	if text := q.text("id"); text != "" {
-		id, err := hex.DecodeString(text)
-		if err != nil || len(id) != len(ask.ID) {
-			return nil, badRequest("id must be 64 hexadecimal digits")
+		if ask.ID, err = adminID(text); err != nil {
+			return nil, err
 		}
-		copy(ask.ID[:], id)
 	}
 	page, err := a.guard.Trail(r.Context(), ask)
 	return AdminTrail{Entries: adminEntries(page.Entries), Next: page.Next}, err
