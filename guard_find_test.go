@@ -55,6 +55,9 @@ func TestShowByTheIDAlone(t *testing.T) {
 		if !hide && (err != nil || shown.Record.State != store.Absent || shown.Record.Key != "") {
 			t.Errorf("%s: never seen: %+v %v", name, shown.Record, err)
 		}
+		if shown, err = guard.ShowID(ctx, store.ID{}); err != nil || shown.Record.Key != "" {
+			t.Errorf("%s: no id at all: %+v %v", name, shown.Record, err)
+		}
 		_ = guard.Close(ctx)
 		if _, err := guard.ShowID(ctx, idOf(held)); !errors.Is(err, onceward.ErrStoreUnavailable) {
 			t.Errorf("%s: closed: %v", name, err)

@@ -32,6 +32,10 @@ func (g *Guard) Show(ctx context.Context, scope Scope, key Key) (Showing, error)
 //
 // A store that is no [store.Finder] finds what the trail has; for the rest the error wraps [ErrConfig].
 func (g *Guard) ShowID(ctx context.Context, id store.ID) (Showing, error) {
+	nothing := Showing{Record: store.Record{Identity: store.Identity{ID: id}}}
+	if id == (store.ID{}) { // the trail would take it for all operations
+		return nothing, nil
+	}
 	var who store.Identity
 	finder, finds := g.store.(store.Finder)
 	if finds {
@@ -40,7 +44,7 @@ func (g *Guard) ShowID(ctx context.Context, id store.ID) (Showing, error) {
 			return Showing{}, deskError("show", err)
 		}
 	}
-	if who.ID != id {
+	if who.ID == (store.ID{}) {
 		page, err := g.Trail(ctx, TrailRequest{ID: id, Limit: 1})
 		switch {
 		case err != nil:
@@ -50,7 +54,7 @@ func (g *Guard) ShowID(ctx context.Context, id store.ID) (Showing, error) {
 		case !finds:
 			return Showing{}, &Error{Op: "show", Err: ErrConfig, Hint: "this store does not find operations by their id alone: give service, principal and key"}
 		default:
-			return Showing{Record: store.Record{Identity: store.Identity{ID: id}}}, nil
+			return nothing, nil
 		}
 	}
 	return g.show(ctx, who)
