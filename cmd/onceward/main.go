@@ -16,6 +16,6 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "onceward:", err)
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
 }

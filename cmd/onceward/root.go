@@ -18,6 +18,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newDemo(),
 		newFaults(),
+		newKeys(),
 		newMaintain(),
 		newMigrate(),
 		newStore(),
