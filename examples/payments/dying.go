@@ -85,7 +85,8 @@ func (s *walk) handlerPanics(ctx context.Context, o order) error {
 	return s.show(ctx, o.Reference, 1)
 }
 
-// resolve is what an operator does: look into the books, and decide. oncehttp.Admin has it for production.
+// resolve is what an operator does: look into the books, and decide. In production that is `onceward keys list` and `onceward keys resolve`, over an
+// oncehttp.Admin.
 func (s *walk) resolve(ctx context.Context) error {
 	page, err := s.bank.guard.Unknowns(ctx, onceward.UnknownsRequest{})
 	if err != nil {
@@ -94,7 +95,7 @@ func (s *walk) resolve(ctx context.Context) error {
 	if len(page.Records) != 1 {
 		return fmt.Errorf("%d unknown operations, want one", len(page.Records))
 	}
-	s.say("operator", "finds the operation among the unknowns and the booking in the ledger, and resolves it: it happened")
+	s.say("operator", "finds the operation (onceward keys list) and the booking in the ledger, and resolves it (onceward keys resolve): it happened")
 	reply := onceward.Reply{Status: http.StatusCreated, Header: []onceward.Field{{Name: "Content-Type", Value: "application/json"}}, Body: []byte(`{"resolved":"booked"}`)}
 	_, err = s.bank.guard.Resolve(ctx, onceward.Resolution{
 		Record: page.Records[0], Happened: true, Reply: &reply, Actor: "ops", Reason: "the booking is in the ledger",

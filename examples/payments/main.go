@@ -114,7 +114,7 @@ func walkInMemory(ctx context.Context, seed uint64, missing error, stdout io.Wri
 // weaker is what memory does not promise.
 const weaker = `Record mode, in memory: WEAKER than the same transaction in PostgreSQL.
   - When this process ends, all keys are forgotten: a retry that comes after it runs again.
-  - A handler that dies in the middle is not rolled back. Its operation is held as unknown: at most once, until somebody looks and decides.
+  - A handler that dies in the middle is not rolled back. Its operation is held as unknown: at most once, until somebody looks and decides (onceward keys).
   - One process only: a second one would not know the keys of the first.
 `
 
