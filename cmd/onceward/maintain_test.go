@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/onceward/onceward/store/pgstore"
@@ -51,4 +53,39 @@ func TestMaintainOfAPlainTable(t *testing.T) {
 	onDatabase(t, url, "migrate", "postgres", "--apply", "--window", "6h").refused(t, "--window")
 	onDatabase(t, url, "migrate", "postgres", "--apply", "--partitions", "1s").refused(t, "PartitionConfig.Width", "window")
 	onDatabase(t, "", "maintain", "postgres").refused(t, "no database")
+}
+
+// With --every it goes on until it is stopped, which is no failure; what fails meanwhile is a line on stderr.
+func TestMaintainGoesOn(t *testing.T) {
+	url := migrated(t)
+	cmd := command(t, "maintain", "postgres", "--every", "20ms", "--dsn", url)
+	stdout, err := cmd.StdoutPipe()
+	stderr, err2 := cmd.StderrPipe()
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	rounds := bufio.NewScanner(stdout)
+	for n := range 3 {
+		if !rounds.Scan() || !strings.Contains(rounds.Text(), "removed 0 records") {
+			t.Fatalf("round %d: %q, %v", n+1, rounds.Text(), rounds.Err())
+		}
+	}
+	sql(t, url, "DROP TABLE onceward.marks")
+	notes := bufio.NewScanner(stderr)
+	if !notes.Scan() || !strings.HasPrefix(notes.Text(), "ALARM upkeep failed: ") || !strings.Contains(notes.Text(), "onceward migrate postgres") {
+		t.Errorf("stderr: %q, %v", notes.Text(), notes.Err())
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for rounds.Scan() {
+	}
+	for notes.Scan() {
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("stopped: %v", err)
+	}
 }

@@ -195,10 +195,11 @@ func (r *removal) raiseFloor(ctx context.Context) error {
 }
 
 // olderTransactions are those of this database that have a snapshot or a number at this moment. A transaction without either has seen nothing that it could
-// go on to act by: a transactor's has a number before it hands itself to the function, and a record's step holds the lock that the floor has waited for.
+// go on to act by: a transactor's has a number before it hands itself to the function, and a record's step holds the lock that the floor has waited for. Of others'
+// backends an ordinary role is not told what they are; autovacuum's have no user.
 const olderTransactions = `SELECT coalesce(array_agg(l.virtualxid), '{}') FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock' AND l.granted AND a.datname = current_database() AND a.pid <> pg_backend_pid()
-	AND (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL) AND a.backend_type NOT IN ('autovacuum worker', 'walsender')`
+	AND (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL) AND a.usesysid IS NOT NULL`
 
 const stillThere = `SELECT coalesce(array_agg(pid), '{}') FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND mode = 'ExclusiveLock' AND granted AND virtualxid = ANY($1::text[])`
 
