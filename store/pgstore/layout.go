@@ -54,7 +54,8 @@ var pieces = []struct {
 
 	// Lookups by a plan that was made once. A planner that is left alone makes one anew each time, because the one that is kept costs more in its estimate: it names
 	// every partition. Measured, that is a third of a new operation's time. The setting goes back before anybody else's statement is planned.
-	{regexp.MustCompile(`{generic}`), ``, `, set_config('onceward.plan_cache_mode', current_setting('plan_cache_mode'), true), set_config('plan_cache_mode', 'force_generic_plan', true)`, true},
+	{regexp.MustCompile(`{generic}`), ``,
+		`, set_config('onceward.plan_cache_mode', current_setting('plan_cache_mode'), true), set_config('plan_cache_mode', 'force_generic_plan', true)`, true},
 	{regexp.MustCompile(`{planned standby}`), `pg_is_in_recovery()`,
 		`CASE WHEN set_config('plan_cache_mode', current_setting('onceward.plan_cache_mode'), true) IS NOT NULL THEN pg_is_in_recovery() END`, true},
 
@@ -115,8 +116,8 @@ func (l layout) keeps(window, skew time.Duration) error {
 	if !l.partitioned || window+skew <= l.window+l.skew {
 		return nil
 	}
-	return fmt.Errorf("TransactConfig.Window = %v and Skew = %v: the partitions of this table are kept for %v and %v: run \"onceward migrate postgres --apply --partitions %v --window %v --skew %v\"",
-		window, skew, l.window, l.skew, l.width, window, skew)
+	return fmt.Errorf("TransactConfig.Window = %v and Skew = %v: the partitions of this table are kept for %v and %v: "+
+		"run \"onceward migrate postgres --apply --partitions %v --window %v --skew %v\"", window, skew, l.window, l.skew, l.width, window, skew)
 }
 
 // ofRecords says that an error of the server is about the table of records, or a partition of it.
