@@ -99,12 +99,28 @@ func NewMaintainer(ctx context.Context, pool *pgxpool.Pool, c MaintainConfig) (*
 }
 
 // Maintain makes one round: it removes rows that are over, makes the partitions that will be needed, and drops those that are over. It is refused, with
-// [store.ErrClock], if the server's clock differs from this process's by more than the partitions' skew, or has jumped since the last round.
+// [store.ErrClock], if the server's clock differs from this machine's by more than the skew of the partitions, of a plain table by 5 minutes, or has jumped since
+// the last round.
 func (m *Maintainer) Maintain(ctx context.Context) error {
+	if err := m.compareClocks(ctx); err != nil {
+		return failed("maintain", err)
+	}
 	if err := m.rows.Round(ctx); err != nil {
 		return err
 	}
 	return failed("maintain", m.partitions(ctx))
+}
+
+// compareClocks is for the first round: a process that has just begun has no other clock to hold the server's against than its machine's.
+func (m *Maintainer) compareClocks(ctx context.Context) error {
+	var now store.Time
+	if err := m.pool.QueryRow(ctx, "SELECT "+m.config.clock).Scan(&now); err != nil {
+		return err
+	}
+	if off := now.Sub(store.TimeOf(m.config.wall())); off.Abs() > m.rows.Skew {
+		return fmt.Errorf("%w: the server's is %v away from this machine's: correct the one that is wrong", store.ErrClock, off)
+	}
+	return nil
 }
 
 // Run makes a round at once, and then every Every, until ctx ends. A round that fails is an alarm, and the next one tries again.

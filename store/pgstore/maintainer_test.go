@@ -83,7 +83,8 @@ func TestNoPartitionBelowTheFloor(t *testing.T) {
 	for _, s := range attached {
 		exec(t, p.owner, "DROP TABLE "+p.schema+"."+s.table())
 	}
-	if _, err := Partition(t.Context(), p.owner, PartitionConfig{Schema: p.schema, Width: testWidth, Window: 10 * testKeep, clock: fmt.Sprintf(testClock, p.schema)}); err != nil {
+	longer := PartitionConfig{Schema: p.schema, Width: testWidth, Window: 10 * testKeep, clock: fmt.Sprintf(testClock, p.schema)}
+	if _, err := Partition(t.Context(), p.owner, longer); err != nil {
 		t.Fatal(err)
 	}
 	if now, _ := p.spans(t); len(now) != len(attached) {
@@ -172,4 +173,22 @@ func TestTransactorTakesOverAMovedRecord(t *testing.T) {
 		paid = append(paid, key.Text())
 	}
 	b.balance(t, paid...)
+}
+
+// Rows of a plain table are safe from a clock that is wrong, too.
+func TestMaintainerOfAPlainTableRefusesAClockJump(t *testing.T) {
+	b := newBank(t, serving(t))
+	b.due(t, 3)
+	p := &parted{b.tables, b.again(t, b.schema), b.schema}
+	wrong := p.maintainer(t, func(c *MaintainConfig) { c.wall = func() time.Time { return p.now(t).Std().Add(-time.Hour) } })
+	if err := wrong.Maintain(t.Context()); !errors.Is(err, store.ErrClock) {
+		t.Error(err)
+	}
+	if records, _, _ := b.left(t); records != 3 {
+		t.Errorf("%d records are left", records)
+	}
+	p.maintain(t)
+	if records, marks, watermark := b.left(t); records != 0 || marks != 0 || watermark != 3 {
+		t.Errorf("left are %d records, %d marks, watermark %d", records, marks, watermark)
+	}
 }

@@ -21,7 +21,8 @@ func TestMaintainerDiesBetweenSteps(t *testing.T) {
 			m := p.maintainerOn(t, pool, func(c *MaintainConfig) {
 				c.step = func(of span, step string) error {
 					if of == o.partition && step == at {
-						exec(t, p.owner, "SELECT pg_terminate_backend(l.pid) FROM pg_locks l WHERE locktype = 'advisory' AND classid = "+itoa(int64(lockPartitions))+" AND l.pid <> pg_backend_pid()")
+						exec(t, p.owner, fmt.Sprintf(`SELECT pg_terminate_backend(l.pid) FROM pg_locks l
+							WHERE locktype = 'advisory' AND classid = %d AND l.pid <> pg_backend_pid()`, lockPartitions))
 					}
 					return nil
 				}
@@ -38,7 +39,8 @@ func TestMaintainerDiesBetweenSteps(t *testing.T) {
 					t.Errorf("the %s record after the maintainer's death: %v, %v", name, a.Verdict, err)
 				}
 			}
-			eventually(t, p.tables, "the lock of the dead is gone", "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = $1::int::oid)", lockPartitions)
+			eventually(t, p.tables, "the lock of the dead is gone",
+				"SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = $1::int::oid)", lockPartitions)
 			p.maintain(t)
 			p.survived(t, o)
 		})
@@ -80,7 +82,8 @@ func TestStragglersAreMoved(t *testing.T) {
 		c.step = func(of span, step string) error {
 			if of == o.partition && step == "detach" {
 				r := newRival(t, p.tables, p.s)
-				r.do(fmt.Sprintf(`INSERT INTO %s.records (bucket, id, token, service, principal, key, stamp, first_seen, version, claims, policy, doubted, safe_new_key, state, ended, done_at, purge_at, reply)
+				r.do(fmt.Sprintf(`INSERT INTO %s.records (bucket, id, token, service, principal, key, stamp, first_seen, version, claims,
+						policy, doubted, safe_new_key, state, ended, done_at, purge_at, reply)
 					VALUES ($1, $2, $3, 'orders', 'alice', 'late', $1, 1, 1, 1, 0, false, false, 3, 1, $4, $5, 'late')`, p.schema),
 					int64(late.Stamp), late.ID[:], tokenBytes(7), int64(p.now(t)), int64(p.now(t).Add(testKeep)))
 				r.commit()

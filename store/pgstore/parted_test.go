@@ -218,8 +218,9 @@ func (p *parted) survived(t testing.TB, o old) {
 	}
 	a, err = p.s.Advance(t.Context(), completeOf(o.started.Record.Identity, o.started.Record.Token, "late"))
 	want(t, a, err, store.Applied)
-	a, err = p.s.Decide(t.Context(), store.DecideRequest{Identity: o.unknown.Record.Identity, Token: tokenOf(9), Decision: store.DidNotHappen, Version: o.unknown.Record.Version,
-		Actor: "ops", Reason: "looked", Window: onceward.DefaultWindow, Guard: onceward.DefaultSkew})
+	a, err = p.s.Decide(t.Context(), store.DecideRequest{Identity: o.unknown.Record.Identity, Token: tokenOf(9), Decision: store.DidNotHappen,
+		Version: o.unknown.Record.Version,
+		Actor:   "ops", Reason: "looked", Window: onceward.DefaultWindow, Guard: onceward.DefaultSkew})
 	want(t, a, err, store.Applied)
 	wide := claimOf(o.over.Record.Identity, tokenOf(9))
 	wide.Window = 1000 * time.Hour // a raised window alone would admit the late copy
@@ -248,7 +249,8 @@ func whole(t *testing.T, p *parted) {
 		t.Errorf("the last partition ends at %d, now is %d", last, p.now(t))
 	}
 	var defaults int
-	if err := p.owner.QueryRow(t.Context(), "SELECT partdefid::int FROM pg_partitioned_table WHERE partrelid = $1::regclass", p.schema+".records").Scan(&defaults); err != nil || defaults != 0 {
+	err := p.owner.QueryRow(t.Context(), "SELECT partdefid::int FROM pg_partitioned_table WHERE partrelid = $1::regclass", p.schema+".records").Scan(&defaults)
+	if err != nil || defaults != 0 {
 		t.Errorf("default partition %d, %v", defaults, err)
 	}
 }

@@ -42,7 +42,8 @@ func (c PartitionConfig) withDefaults() (PartitionConfig, error) {
 	}
 	require(c.Window >= time.Second && c.Window <= maxWindow, "Window", c.Window, "must be between 1s and 10 years")
 	require(c.Skew > 0 && c.Skew <= 24*time.Hour, "Skew", c.Skew, "must be positive, and at most 24h")
-	require(c.Width >= c.Window/mostPartitions, "Width", c.Width, fmt.Sprintf("must be at least a %dth of the window: each statement locks every partition", mostPartitions))
+	require(c.Width >= c.Window/mostPartitions, "Width", c.Width,
+		fmt.Sprintf("must be at least a %dth of the window: each statement locks every partition", mostPartitions))
 	require(c.Width >= time.Second && c.Width <= maxWindow, "Width", c.Width, "must be between 1s and 10 years")
 	if err := errors.Join(faults...); err != nil {
 		return c, &onceward.Error{Op: "partition", Err: onceward.ErrConfig, Cause: err}
@@ -53,8 +54,8 @@ func (c PartitionConfig) withDefaults() (PartitionConfig, error) {
 // mostPartitions bounds how many partitions there are for a window.
 const mostPartitions = 50
 
-// Partition lays the table of records out anew: keys with a stamp go into partitions by it, so that what is over is dropped and not removed row by row. All else, and all
-// that is there already, stays in one plain partition, where it is. It takes one transaction, which reads the table twice and locks it meanwhile: processes that are
+// Partition lays the table of records out anew: keys with a stamp go into partitions by it, so that what is over is dropped and not removed row by row. All
+// else, and all that is there already, stays in one plain partition, where it is. It takes one transaction, which reads the table twice and locks it meanwhile: processes that are
 // running fail from then on, executing nothing, until they are started anew. Run on a partitioned table it changes what Width, Window and Skew are from here on:
 // partitions that are there keep their bounds, for nothing would be gained by writing them anew. A [Maintainer] has to run from now on.
 //

@@ -62,7 +62,8 @@ const (
 BEGIN
 	EXECUTE 'CREATE TABLE {schema}.{table} (LIKE {schema}.records INCLUDING ALL)' ||
 		(SELECT coalesce(' WITH (' || array_to_string(reloptions, ', ') || ')', '') FROM pg_catalog.pg_class WHERE oid = '{schema}.records_plain'::regclass);
-	EXECUTE (SELECT format('ALTER TABLE {schema}.{table} OWNER TO %I', pg_catalog.pg_get_userbyid(relowner)) FROM pg_catalog.pg_class WHERE oid = '{schema}.records'::regclass);
+	EXECUTE (SELECT format('ALTER TABLE {schema}.{table} OWNER TO %I', pg_catalog.pg_get_userbyid(relowner))
+		FROM pg_catalog.pg_class WHERE oid = '{schema}.records'::regclass);
 END
 $$;
 COMMENT ON TABLE {schema}.{table} IS 'onceward: keys minted before {until}';

@@ -26,8 +26,10 @@ func TestPartitionFallsInConstantTime(t *testing.T) {
 	cost := func(n int) int64 {
 		p := newParted(t)
 		o := p.nearly(t)
-		exec(t, p.owner, fmt.Sprintf(`INSERT INTO %[1]s.records (bucket, id, token, service, principal, key, stamp, first_seen, version, claims, policy, doubted, safe_new_key, state, ended, done_at, purge_at, reply)
-			SELECT %[2]d, sha256(n::text::bytea), decode(md5(n::text), 'hex'), 'orders', 'alice', n::text::bytea, %[2]d, n, 1, 1, 0, false, false, 3, 1, n, n, convert_to(repeat(md5(n::text), 30), 'utf8')
+		exec(t, p.owner, fmt.Sprintf(`INSERT INTO %[1]s.records (bucket, id, token, service, principal, key, stamp, first_seen, version, claims, policy,
+				doubted, safe_new_key, state, ended, done_at, purge_at, reply)
+			SELECT %[2]d, sha256(n::text::bytea), decode(md5(n::text), 'hex'), 'orders', 'alice', n::text::bytea, %[2]d, n, 1, 1, 0, false, false, 3, 1, n, n,
+				convert_to(repeat(md5(n::text), 30), 'utf8')
 			FROM generate_series(1, %[3]d) n`, p.schema, o.over.Record.Stamp, n))
 		exec(t, p.owner, "ANALYZE "+p.schema+".records")
 		p.older(t, p.later(t, o))

@@ -93,7 +93,9 @@ func TestPartitionKeepsWhatIsThere(t *testing.T) {
 func TestPartitionRefuses(t *testing.T) {
 	db := serving(t)
 	schema := db.fresh(t).config.Schema
-	for _, c := range []PartitionConfig{{}, {Width: time.Second}, {Width: time.Hour, Window: -1}, {Width: time.Hour, Skew: 48 * time.Hour}, {Width: time.Hour, Schema: "no-name"}} {
+	for _, c := range []PartitionConfig{
+		{}, {Width: time.Second}, {Width: time.Hour, Window: -1}, {Width: time.Hour, Skew: 48 * time.Hour}, {Width: time.Hour, Schema: "no-name"},
+	} {
 		if _, err := Partition(t.Context(), db.owner, c); !errors.Is(err, onceward.ErrConfig) {
 			t.Errorf("%+v: %v", c, err)
 		}
@@ -151,7 +153,8 @@ func TestChangedLayoutFailsClosed(t *testing.T) {
 			alarm = onceward.AlarmEvent{}
 			err := call(keyOf(t, strings.ReplaceAll(fmt.Sprint("after-", n, name), " ", "-")), out)
 			var told *onceward.Error
-			if !errors.Is(err, onceward.ErrStoreUnavailable) || !errors.Is(err, ErrPartition) || !errors.As(err, &told) || told.RetryAfter == 0 || !strings.Contains(err.Error(), "start it anew") {
+			if !errors.Is(err, onceward.ErrStoreUnavailable) || !errors.Is(err, ErrPartition) || !errors.As(err, &told) ||
+				told.RetryAfter == 0 || !strings.Contains(err.Error(), "start it anew") {
 				t.Errorf("%s: %v", name, err)
 			}
 			if alarm.Alarm != AlarmPartition {

@@ -72,7 +72,8 @@ func TestKeysRunOnceWhilePartitionsGo(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			answered[key.Text()] = true
-		case errors.Is(err, onceward.ErrKeyExpired), errors.Is(err, onceward.ErrInProgress), errors.Is(err, onceward.ErrKeyFromFuture), errors.Is(err, onceward.ErrStoreUnavailable):
+		case errors.Is(err, onceward.ErrKeyExpired), errors.Is(err, onceward.ErrInProgress), errors.Is(err, onceward.ErrKeyFromFuture),
+			errors.Is(err, onceward.ErrStoreUnavailable):
 		default:
 			t.Errorf("%s: %+v, %v", key.Text(), result, err)
 		}
@@ -134,7 +135,8 @@ func TestKeysRunOnceWhilePartitionsGo(t *testing.T) {
 		t.Errorf("%s was answered, and is not in the books", key)
 	}
 	attached, others := p.spans(t)
-	t.Logf("%d keys minted, %d ran; the floor is %v above the first stamp; partitions %d", len(minted), ran, p.floor(t).Sub(callOf(minted[0]).Scope.Identity(minted[0]).Stamp), len(attached))
+	t.Logf("%d keys minted, %d ran; the floor is %v above the first stamp; partitions %d",
+		len(minted), ran, p.floor(t).Sub(callOf(minted[0]).Scope.Identity(minted[0]).Stamp), len(attached))
 	if ran < rounds || len(others) != 0 {
 		t.Errorf("%d ran; left detached %v", ran, others)
 	}
@@ -208,7 +210,8 @@ func TestPartitionWaitsForTransactions(t *testing.T) {
 		_, err := Partition(t.Context(), b.owner, PartitionConfig{Schema: b.schema, Width: testWidth, clock: fmt.Sprintf(testClock, b.schema)})
 		laid <- err
 	}()
-	eventually(t, b.tables, "the layout waits", "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = $1::regclass AND mode = 'AccessExclusiveLock' AND NOT granted)", b.schema+".records")
+	eventually(t, b.tables, "the layout waits",
+		"SELECT EXISTS (SELECT FROM pg_locks WHERE relation = $1::regclass AND mode = 'AccessExclusiveLock' AND NOT granted)", b.schema+".records")
 	let()
 	if got := <-first; got.err != nil || got.Standing != onceward.Saved {
 		t.Errorf("the transaction: %+v, %v", got.Result, got.err)

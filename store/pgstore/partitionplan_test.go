@@ -20,9 +20,11 @@ import (
 func TestStatementsPrunePartitions(t *testing.T) {
 	p := newParted(t)
 	s := p.s
-	exec(t, p.owner, fmt.Sprintf(`INSERT INTO %[1]s.records (bucket, id, token, service, principal, key, stamp, first_seen, version, claims, policy, doubted, safe_new_key, state, ended, done_at, purge_at, reply)
+	exec(t, p.owner, fmt.Sprintf(`INSERT INTO %[1]s.records (bucket, id, token, service, principal, key, stamp, first_seen, version, claims, policy,
+			doubted, safe_new_key, state, ended, done_at, purge_at, reply)
 		SELECT b, sha256((b::text || n)::bytea), decode(md5(n::text), 'hex'), 'orders', 'alice', n::text::bytea, nullif(b, 0), n, 1, 1, 0, false, false, 3, 1, n, n, 'reply'
-		FROM generate_series(1, 2000) n, (SELECT 0 AS b UNION ALL SELECT substring(relname FROM '^records_([0-9]+)_')::bigint FROM pg_class WHERE relnamespace = '%[1]s'::regnamespace AND relname ~ '^records_[0-9]+_[0-9]+$') bounds`,
+		FROM generate_series(1, 2000) n, (SELECT 0 AS b UNION ALL SELECT substring(relname FROM '^records_([0-9]+)_')::bigint FROM pg_class
+			WHERE relnamespace = '%[1]s'::regnamespace AND relname ~ '^records_[0-9]+_[0-9]+$') bounds`,
 		p.schema))
 	exec(t, p.owner, fmt.Sprintf("VACUUM ANALYZE %s.records", p.schema))
 	own := newTransactSQL(p.schema, s.config.clock, s.sql.layout)

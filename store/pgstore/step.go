@@ -58,7 +58,8 @@ func (s *Store) step(ctx context.Context, op string, who store.Identity, t store
 				b.Queue(begin)
 				b.Queue(holdBriefly, s.config.stall)
 				b.Queue(s.sql.lockStep, idLock(who.ID), lockService, serviceLock(who.Service))
-				b.Queue(s.sql.read, s.sql.at([]any{who.ID[:], []byte(who.Service), t[:], s.last.Load()}, who.Stamp)...).QueryRow(func(r pgx.Row) error { return r.Scan(f.targets()...) })
+				b.Queue(s.sql.read, s.sql.at([]any{who.ID[:], []byte(who.Service), t[:], s.last.Load()}, who.Stamp)...).
+					QueryRow(func(r pgx.Row) error { return r.Scan(f.targets()...) })
 			}); err != nil {
 				return err
 			}
@@ -154,7 +155,8 @@ func (s *Store) complete(ctx context.Context, q store.AdvanceRequest) (a store.A
 	var f found
 	err = s.transact(ctx, func(b *pgx.Batch) {
 		b.Queue(s.sql.lockStep, idLock(q.ID), lockService, serviceLock(q.Service))
-		b.Queue(s.sql.complete, s.sql.at([]any{q.ID[:], q.Token[:], s.last.Load(), int16(q.End), replyOf(q.End, q.Reply), millis(q.Window), millis(q.Guard), []byte(q.Service)}, q.Stamp)...).
+		args := []any{q.ID[:], q.Token[:], s.last.Load(), int16(q.End), replyOf(q.End, q.Reply), millis(q.Window), millis(q.Guard), []byte(q.Service)}
+		b.Queue(s.sql.complete, s.sql.at(args, q.Stamp)...).
 			Query(func(rows pgx.Rows) error {
 				for rows.Next() {
 					settled = true

@@ -26,8 +26,8 @@ func (e *engine) startUpkeep(p onceward.Purger) {
 }
 
 // Maintain removes now what is over, of all services, and tells the observer what is left: a whole round of what a transactor does by itself every
-// MaintainEvery. It is for a job that runs apart from those who serve, with [onceward.NoMaintenance]. Several at once are safe. It is refused, with [store.ErrClock],
-// if the server's clock has jumped since this transactor's last round.
+// MaintainEvery. It is for a job that runs apart from those who serve, with [onceward.NoMaintenance]. Several at once are safe. It is refused, with
+// [store.ErrClock], if the server's clock has jumped since this transactor's last round.
 func (e *engine) Maintain(ctx context.Context) error {
 	if !e.enter() {
 		return &onceward.Error{Op: "maintain", Err: onceward.ErrClosed}

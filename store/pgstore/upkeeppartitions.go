@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -36,9 +35,6 @@ func (m *Maintainer) partitions(ctx context.Context) error {
 	u := &upkeeping{m: m, conn: conn, c: PartitionConfig{Schema: m.config.Schema, Width: l.width, Window: l.window, Skew: l.skew, clock: m.config.clock}}
 	if err := conn.QueryRow(ctx, u.fill("SELECT {clock}")).Scan(&u.now); err != nil {
 		return err
-	}
-	if off := u.now.Sub(store.TimeOf(m.config.wall())); off.Abs() > l.skew {
-		return fmt.Errorf("%w: the server's is %v away from this machine's: correct the one that is wrong", store.ErrClock, off)
 	}
 	return u.alone(ctx, func() error {
 		if err := u.ahead(ctx); err != nil {

@@ -11,9 +11,9 @@ import (
 
 // How a partition goes. Whoever takes over from a maintainer that died goes on behind the last step that was done.
 //
-//  1. The floor is raised to its last possible stamp, in a transaction of its own: from here on no key of the partition without a record is admitted by anybody who
-//     reads the watermark. It is a bound and not the newest stamp that goes, which only a look at every row would tell; all stamps up to it are out of the window
-//     and the skew anyway.
+//  1. The floor is raised to its last possible stamp, in a transaction of its own: from here on no key of the partition without a record is admitted by
+//     anybody who reads the watermark. It is a bound and not the newest stamp that goes, which only a look at every row would tell; all stamps up to it are out
+//     of the window and the skew anyway.
 //  2. Transactions that may have read an older watermark, or that look at the table through an older snapshot, come to their end. Then nobody is left who could
 //     take an absent record of this partition for one that was never there.
 //  3. Live rows move to bucket 0: open ones, and those that are not over.
@@ -34,7 +34,7 @@ func (u *upkeeping) remove(ctx context.Context, k known) error {
 		do   func(context.Context) error
 	}{
 		{"raise the floor", true, r.raiseFloor},
-		{"wait for older transactions", k.attached && !k.pending, r.awaitOlder},
+		{"wait for older transactions", true, r.awaitOlder}, // of a table that somebody has detached by hand, too
 		{"move live rows", k.attached && !k.pending, r.moveAttached},
 		{"detach", k.attached && !k.pending, r.detach},
 		{"finish detaching", k.pending, r.finalize},
@@ -66,7 +66,8 @@ const olderTransactions = `SELECT coalesce(array_agg(l.virtualxid), '{}') FROM p
 WHERE l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock' AND l.granted AND a.datname = current_database() AND a.pid <> pg_backend_pid()
 	AND (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL) AND a.usesysid IS NOT NULL`
 
-const stillThere = `SELECT coalesce(array_agg(pid), '{}') FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND mode = 'ExclusiveLock' AND granted AND virtualxid = ANY($1::text[])`
+const stillThere = `SELECT coalesce(array_agg(pid), '{}') FROM pg_catalog.pg_locks
+WHERE locktype = 'virtualxid' AND mode = 'ExclusiveLock' AND granted AND virtualxid = ANY($1::text[])`
 
 func (r *removal) awaitOlder(ctx context.Context) error {
 	var older []string
