@@ -57,17 +57,6 @@ func openPostgres(ctx context.Context, url string) (*bank, error) {
 	}
 	b.executor, b.guarantee = transactor, transactor.Guarantee()
 	b.close = append(b.close, func() { _ = transactor.Close(context.WithoutCancel(ctx)) })
-
-	// A transactor does not purge old records. This guard handles no requests: it is here for its maintenance. One per database is enough.
-	records, err := pgstore.New(ctx, pool, pgstore.Config{})
-	if err != nil {
-		return nil, errors.Join(err, b.Close())
-	}
-	upkeep, err := onceward.New(records, onceward.Config{})
-	if err != nil {
-		return nil, errors.Join(err, b.Close())
-	}
-	b.close = append(b.close, func() { _ = upkeep.Close(context.WithoutCancel(ctx)) })
 	return b, nil
 }
 

@@ -30,6 +30,7 @@ var hints = map[string]struct {
 }{
 	"42P01": {ErrSchema, `a table is missing: run "onceward migrate postgres --apply", or pgstore.Migrate`},
 	"42703": {ErrSchema, `a column is missing: run "onceward migrate postgres --apply", or pgstore.Migrate`},
+	"42883": {ErrSchema, `a function is missing: run "onceward migrate postgres --apply", or pgstore.Migrate`},
 	"3F000": {ErrSchema, `the schema is missing: run "onceward migrate postgres --apply", or pgstore.Migrate`},
 	"42501": {ErrGrants, "pgstore.Grants has the statements"},
 	"25006": {ErrReadOnly, "connect to the primary, with target_session_attrs=read-write"},

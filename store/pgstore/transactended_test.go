@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -240,6 +241,30 @@ func TestTransactPrepares(t *testing.T) {
 	exec(t, pool, "COMMIT PREPARED 'p'")
 	if result, err := x.Transact(t.Context(), callOf(key), b.pay(key)); !errors.Is(err, onceward.ErrOutcomeUnknown) {
 		t.Errorf("then: %v, %v", result, err)
+	}
+	b.balance(t, "k")
+}
+
+// A record comes back in binary, however the session would write bytes, and whatever is in the reply.
+func TestTransactForeignByteaOutput(t *testing.T) {
+	db := ownDatabase(t)
+	exec(t, db.owner, "ALTER DATABASE "+database(db.owner)+" SET bytea_output = 'escape'")
+	b := newBank(t, db)
+	key, body := keyOf(t, "k"), make([]byte, 100_000)
+	for i := range body {
+		body[i] = byte(i)
+	}
+	x := b.transactor(t, open(t, db.pool.Config().ConnString()), TransactConfig{})
+	for _, replayed := range []bool{false, true} {
+		result, err := x.Transact(t.Context(), callOf(key), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
+			if err := b.transfer(ctx, tx, key, 1); err != nil {
+				return onceward.DoubtError(err)
+			}
+			return onceward.Save(onceward.Reply{Body: body})
+		})
+		if err != nil || result.Replayed != replayed || !bytes.Equal(result.Reply.Body, body) {
+			t.Errorf("replayed %v: %v, %d bytes, %v", replayed, result.Replayed, len(result.Reply.Body), err)
+		}
 	}
 	b.balance(t, "k")
 }

@@ -76,9 +76,10 @@ func newTransactSQL(schema, clock string, l layout) transactSQL {
 	{clock}, pg_is_in_recovery(), {watermark $2}, -1::bigint, {record} r.reply
 FROM (SELECT) AS always LEFT JOIN {schema}.records r ON {record $1 $6}`),
 
-		// The same for one who asks of no transaction, with the row as one value, NULL where there is none: a third of the time, for what is usually absent.
+		// The same for one who asks of no transaction, with the row as one value, NULL where there is none: a third of the time, for what is usually absent. It
+		// is a ROW, whose type every client knows: the table's own type would come as text.
 		enterPacked: fill(`SELECT {number}, {origin}, {clock}, {planned standby},
-	{watermark $2}, r::record
+	{watermark $2}, CASE WHEN r.id IS NOT NULL THEN ROW(r.*) END
 FROM (SELECT) AS always LEFT JOIN {schema}.records r ON {record $1 $3}`),
 
 		// COMMIT is on its way behind it, so it raises (22012) unless it writes exactly one row: with none the effect would be committed, and its
