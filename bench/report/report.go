@@ -22,8 +22,8 @@ type size struct {
 
 var (
 	full = size{
-		inProcess: rounds.Plan{Rounds: 21, Ops: 20_000}, scaling: rounds.Plan{Rounds: 15, Ops: 40_000}, client: rounds.Plan{Rounds: 21, Ops: 20_000},
-		loopback: rounds.Plan{Rounds: 11, Ops: 16_000}, records: 1_000_000,
+		inProcess: rounds.Plan{Rounds: 13, Ops: 20_000}, scaling: rounds.Plan{Rounds: 9, Ops: 40_000}, client: rounds.Plan{Rounds: 13, Ops: 20_000},
+		loopback: rounds.Plan{Rounds: 9, Ops: 16_000}, records: 1_000_000,
 	}
 	brief = size{
 		inProcess: rounds.Plan{Rounds: 3, Ops: 1_000}, scaling: rounds.Plan{Rounds: 3, Ops: 1_000}, client: rounds.Plan{Rounds: 3, Ops: 1_000},

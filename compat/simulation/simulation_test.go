@@ -59,6 +59,8 @@ func budget(t *testing.T) (shards int, each time.Duration) {
 			}
 		}
 		return runtime.GOMAXPROCS(0), long
+	case underRace: // the seeds that are run without it are more
+		return 4, 5 * time.Second
 	case os.Getenv("CI") != "":
 		return 8, 14 * time.Second // a minute on two processors
 	}
