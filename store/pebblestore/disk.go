@@ -1,0 +1,109 @@
+package pebblestore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/onceward/onceward/store"
+)
+
+const ballastName = "BALLAST"
+
+// disk watches the free space. Pebble cannot go on after a full disk, so new claims are refused before: what has been accepted, and what
+// Pebble does in the background, still has room then. If somebody else fills the disk all the same, the ballast is given up for that.
+type disk struct {
+	fs      vfs.FS
+	dir     string
+	least   int64
+	written atomic.Int64 // since the last look
+
+	mu     sync.Mutex
+	looked time.Time // by the system's clock: the store's may stand still
+	free   int64
+	loose  bool // the ballast was given up
+}
+
+const lookAgain = 100 * time.Millisecond
+
+func newDisk(f vfs.FS, dir string, least int64) (*disk, error) {
+	d := &disk{fs: f, dir: dir, least: least}
+	return d, d.load()
+}
+
+func (d *disk) ballast() string { return d.fs.PathJoin(d.dir, ballastName) }
+
+// load sets the ballast aside, if there is room for it.
+func (d *disk) load() error {
+	usage, err := d.fs.GetDiskUsage(d.dir)
+	if errors.Is(err, vfs.ErrUnsupported) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info, err := d.fs.Stat(d.ballast()); err == nil && info.Size() >= d.least {
+		d.loose = false
+		return nil
+	}
+	if d.loose = int64(usage.AvailBytes) < 3*d.least; d.loose {
+		return nil
+	}
+	file, err := d.fs.Create(d.ballast(), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	zeros := make([]byte, 1<<20)
+	for left := d.least; left > 0 && err == nil; left -= int64(len(zeros)) {
+		_, err = file.Write(zeros[:min(left, int64(len(zeros)))])
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// watch gives up the ballast when a write finds the disk full, and lets that write be tried again.
+func (d *disk) watch(f vfs.FS) vfs.FS {
+	return vfs.OnDiskFull(f, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		_ = d.fs.Remove(d.ballast())
+		d.loose = true
+	})
+}
+
+func (d *disk) wrote(bytes int) { d.written.Add(int64(bytes)) }
+
+// refuse reports that there is no room for a new record beside the replies that accepted claims may need.
+func (d *disk) refuse(reserved int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now := time.Now(); now.Sub(d.looked) > lookAgain || d.written.Load() > d.least/32 {
+		usage, err := d.fs.GetDiskUsage(d.dir)
+		switch {
+		case errors.Is(err, vfs.ErrUnsupported):
+			d.free = 1 << 62
+		case err != nil:
+			return failed("look at the disk", err)
+		default:
+			d.free = int64(usage.AvailBytes)
+		}
+		d.looked = now
+		d.written.Store(0)
+		if d.loose && d.free >= 4*d.least {
+			if err := d.load(); err != nil && !errors.Is(err, fs.ErrExist) {
+				return failed("set the ballast aside", err)
+			}
+		}
+	}
+	if need := d.least + 2*reserved; d.free-d.written.Load() < need { // a reply goes to the log and to a table
+		return fmt.Errorf("pebblestore: %s has %d MB left, new claims need %d MB free (make room on the disk, or purge): %w", d.dir, d.free>>20, need>>20, store.ErrFull)
+	}
+	return nil
+}

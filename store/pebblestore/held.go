@@ -1,0 +1,125 @@
+package pebblestore
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"slices"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/onceward/onceward/store"
+)
+
+const stripeCount = 8192 // locks of records; two records that share one wait for each other's sync now and then
+
+// held is what one call holds while it works on a record.
+type held struct {
+	store   *Store
+	who     *store.Identity
+	service *service // nil: nothing of it was ever written
+	stripe  *sync.Mutex
+	record  store.Record // State Absent if there is none; its Reply is the call's own
+	place   place        // of the record
+	bucket  *bucket      // of the place; nil: the attic
+	reserve int64
+	cost    int64
+	key     []byte
+}
+
+// open locks the record and reads what a transition reads: until close, that is one moment for all who ask for that record. After an error nothing is locked.
+func (s *Store) open(ctx context.Context, h *held, who *store.Identity, t store.Token, make bool) (store.Env, error) {
+	if err := s.enter(ctx); err != nil {
+		return store.Env{}, err
+	}
+	h.store, h.who = s, who
+	var err error
+	if h.service = s.find(who.Service); h.service == nil && make {
+		if h.service, err = s.service(who.Service); err != nil {
+			s.life.RUnlock()
+			return store.Env{}, err
+		}
+	}
+	if h.service != nil {
+		h.service.gate.RLock()
+	}
+	h.stripe = &s.stripes[maphash.Bytes(s.seed, who.ID[:])%stripeCount]
+	h.stripe.Lock()
+	env, err := h.load(t)
+	if err != nil {
+		h.close()
+		return store.Env{}, err
+	}
+	return env, nil
+}
+
+func (h *held) close() {
+	h.stripe.Unlock()
+	if h.service != nil {
+		h.service.gate.RUnlock()
+	}
+	h.store.life.RUnlock()
+}
+
+func (h *held) load(t store.Token) (env store.Env, err error) {
+	s := h.store
+	if h.service != nil {
+		if err := h.probe(); err != nil {
+			return env, err
+		}
+		env.Watermark = h.service.watermark
+	}
+	env.Now = s.clock.now()
+	if t != (store.Token{}) && s.marks.Load() > 0 {
+		until, err := s.mark(h.who.ID, t)
+		if err != nil {
+			return env, err
+		}
+		env.Dead = until != 0 && env.Now <= until
+	}
+	return env, nil
+}
+
+// probe finds the record: in the bucket of its stamp, or in the newest fresh bucket and so on, and in the attic last.
+func (h *held) probe() error {
+	live := h.service.live.Load()
+	if h.who.Stamp != 0 {
+		p := place{stamped, h.who.Stamp}
+		if b := live.at(p, h.store.width); b != nil {
+			if found, err := h.try(p, b); found || err != nil {
+				return err
+			}
+		}
+	} else {
+		for _, b := range slices.Backward(live.fresh) {
+			if found, err := h.try(place{fresh, b.at}, b); found || err != nil {
+				return err
+			}
+		}
+	}
+	if h.service.attic.Load() > 0 {
+		_, err := h.try(place{kind: attic}, nil)
+		return err
+	}
+	return nil
+}
+
+func (h *held) try(p place, b *bucket) (bool, error) {
+	h.key = recordKey(h.key[:0], h.service.number, p, h.who.ID)
+	value, closer, err := h.store.db.Get(h.key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, failed("read", err)
+	}
+	defer closer.Close()
+	h.record, h.reserve, err = decode(*h.who, value)
+	if err != nil {
+		return false, err
+	}
+	h.record.Reply = slices.Clone(h.record.Reply)
+	h.place, h.bucket, h.cost = p, b, cost(h.record, len(value), h.reserve)
+	return true, nil
+}

@@ -1,0 +1,147 @@
+package pebblestore
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io/fs"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/onceward/onceward/store"
+)
+
+// Open opens the store in the directory, or makes it if the directory is empty or not there. It starts what Pebble does in the background; Close ends it.
+func Open(dir string, c Config) (*Store, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{config: c, dir: dir, sync: pebble.Sync, seed: maphash.MakeSeed(), closing: make(chan struct{})}
+	s.clock.source = c.Clock
+	s.room.maxRecords, s.room.maxBytes = c.MaxRecords, c.MaxBytes
+	s.waiters.all = map[store.ID]*waiting{}
+	s.services.byName.Store(&map[string]*service{})
+	s.services.byNumber.Store(&[]*service{})
+	if err := s.open0(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open0() (err error) {
+	f := s.config.fs
+	if err := f.MkdirAll(s.dir, 0o700); err != nil {
+		return opening(s.dir, err)
+	}
+	if s.lock, err = lock(f, s.dir); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = s.lock.Close()
+		}
+	}()
+	m, err := readMarker(f, s.dir, s.config.Bucket)
+	if err != nil {
+		return err
+	}
+	s.width = store.Time(m.bucket / time.Millisecond)
+	if s.disk, err = newDisk(f, s.dir, s.config.MinFree); err != nil {
+		return opening(s.dir, err)
+	}
+	if s.config.Durability == ProcessCrash {
+		f = lazyLog{f}
+	}
+	o := options(s.config, s.disk.watch(f))
+	o.Lock = s.lock
+	o.ErrorIfNotExists = m.complete // a directory whose files are lost must not pass for a new one
+	if s.db, err = openPebble(s.dir, o); err != nil {
+		return opening(s.dir, err)
+	}
+	if err = s.load(); err == nil && !m.complete {
+		m.complete = true
+		err = m.write(s.config.fs, s.dir)
+	}
+	if err != nil {
+		_ = s.db.Close()
+		return opening(s.dir, err)
+	}
+	return nil
+}
+
+// openPebble turns what Pebble calls fatal into an error.
+func openPebble(dir string, o *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if f, ok := recover().(fatal); ok {
+			err = errors.New(string(f))
+		}
+	}()
+	return pebble.Open(dir, o)
+}
+
+// options are Pebble's. A reply is written twice, to the log and to a file of values, and not again when tables are merged.
+func options(c Config, f vfs.FS) *pebble.Options {
+	o := &pebble.Options{
+		FS:                          f,
+		FormatMajorVersion:          pebble.FormatValueSeparation,
+		Merger:                      counting,
+		Logger:                      logger{c.Logf},
+		CacheSize:                   c.Memory / 2,
+		MemTableSize:                uint64(c.tables),
+		MemTableStopWritesThreshold: 3,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       1000,
+		LBaseMaxBytes:               64 << 20,
+		MaxOpenFiles:                500,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, max(1, runtime.GOMAXPROCS(0)/2) },
+	}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	o.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{Enabled: true, MinimumSize: 512, MaxBlobReferenceDepth: 10, RewriteMinimumAge: 10 * time.Minute, TargetGarbageRatio: 0.5}
+	}
+	return o
+}
+
+func lock(f vfs.FS, dir string) (*pebble.Lock, error) {
+	l, err := pebble.LockDirectory(dir, f)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
+		return nil, opening(dir, err)
+	case errors.Is(err, syscall.ENOSPC):
+		return nil, opening(dir, err)
+	}
+	return nil, fmt.Errorf("%w: %s: %w (one process at a time: end the other, or give each a directory of its own)", ErrInUse, dir, err)
+}
+
+// opening says of an error of Open what it is and what to do.
+func opening(dir string, err error) error {
+	if err == nil {
+		return nil
+	}
+	is, hint := error(nil), ""
+	switch {
+	case errors.Is(err, ErrForeign), errors.Is(err, ErrVersion), errors.Is(err, ErrCorrupt):
+		return err
+	case errors.Is(err, pebble.ErrDBDoesNotExist):
+		is, hint = ErrCorrupt, "files are missing; restore the directory whole, or give an empty one and seal every service until now"
+	case errors.Is(err, pebble.ErrCorruption):
+		is, hint = ErrCorrupt, "run: onceward store verify; restore the directory from a backup and seal every service until now"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		is, hint = ErrReadOnly, "the process must own the directory, on a disk that is mounted for writing"
+	case errors.Is(err, syscall.ENOSPC):
+		is, hint = store.ErrFull, "free some space on the disk"
+	default:
+		return fmt.Errorf("pebblestore: open %s: %w", dir, err)
+	}
+	return fmt.Errorf("%w: %s: %w (%s)", is, dir, err, hint)
+}

@@ -1,0 +1,77 @@
+package pebblestore
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/onceward/onceward/store"
+)
+
+// Store is a [store.Store] in a directory. It is safe for concurrent use; make one with [Open].
+type Store struct {
+	config  Config
+	dir     string
+	db      *pebble.DB
+	lock    *pebble.Lock
+	width   store.Time // of the buckets of stamps
+	sync    *pebble.WriteOptions
+	clock   clock
+	seed    maphash.Seed
+	stripes [stripeCount]sync.Mutex
+
+	services services
+	room     room
+	disk     *disk
+	marks    atomic.Int64
+	waiters  waiters
+	trail    sync.Mutex
+	entries  uint64       // of the trail; under trail
+	upkeep   sync.RWMutex // one Purge at a time, and no listing meanwhile
+
+	// Lock order: life, upkeep, a service's gate, a stripe, then trail or a service's grow or services.mu.
+	life    sync.RWMutex // read: every call; write: Close
+	closed  bool
+	closing chan struct{}
+	failure atomic.Pointer[error]
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Traits says what this store promises as configured.
+func (s *Store) Traits() store.Traits { return s.config.traits() }
+
+// enter begins a call, which ends with life.RUnlock.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.life.RLock()
+	if s.closed {
+		s.life.RUnlock()
+		return store.ErrClosed
+	}
+	return nil
+}
+
+// Close lets the calls that are under way end, wakes all waiters, and closes the directory.
+func (s *Store) Close() error {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	close(s.closing)
+	var err error
+	if s.failure.Load() == nil { // a failed log cannot be closed
+		err = failed("close", s.db.Close())
+	}
+	if unlocked := s.lock.Close(); err == nil {
+		err = failed("close", unlocked)
+	}
+	return err
+}

@@ -1,0 +1,217 @@
+package pebblestore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/onceward/onceward/store"
+)
+
+// removal takes done records out of a bucket whose deadline is over.
+type removal struct {
+	store   *Store
+	service *service
+	bucket  *bucket
+	moved   []moved
+	removed count
+	newest  store.Time // stamp that leaves
+	bound   []byte     // not nil: only the keys before it leave
+}
+
+// moved is an open record that leaves its bucket for the attic.
+type moved struct {
+	key    []byte // in the bucket
+	index  []byte // its key in the index of open records
+	entry  openEntry
+	record []byte
+}
+
+// removeBucket removes at most limit records of the bucket, and the bucket with its last one. What is open in it moves to the attic first: watermark,
+// moves and removal are one write, so that no crash leaves an absent record without its watermark, or an open one absent.
+//
+// A removed bucket is not probed any more, and nothing is put there again; its bytes are cut out of the files afterwards, by [Store.cutOut].
+func (s *Store) removeBucket(svc *service, b *bucket, limit int) (int, error) {
+	svc.gate.Lock()
+	defer svc.gate.Unlock()
+	r := removal{store: s, service: svc, bucket: b}
+	if err := r.plan(int64(limit)); err != nil {
+		return 0, err
+	}
+	s.config.reach("re-home")
+	if err := s.commit(r.fill, s.sync); err != nil {
+		return 0, err
+	}
+	s.config.reach("removed")
+	r.count()
+	return int(r.removed.done), nil
+}
+
+func (r *removal) plan(limit int64) error {
+	if r.bucket.open.Load() > 0 {
+		if err := r.findOpen(); err != nil {
+			return err
+		}
+	}
+	if r.removed = (count{r.bucket.done.Load(), r.bucket.bytes.Load()}); r.removed.done > limit {
+		return r.some(limit)
+	}
+	return r.newestStamp()
+}
+
+// findOpen looks through the index of all open records: there are few, and an old bucket seldom has one.
+func (r *removal) findOpen() error {
+	for _, tag := range [...]byte{tagClaimed, tagStarted} {
+		err := r.store.scan([]byte{tag}, func(key, value []byte) error {
+			_, number, id, ok := parseIndexKey(key)
+			e, err := parseOpenEntry(value)
+			if !ok || err != nil {
+				return fmt.Errorf("%w: an entry of the index of open records", ErrCorrupt)
+			}
+			if number != r.service.number || r.service.live.Load().at(e.place, r.store.width) != r.bucket {
+				return nil
+			}
+			m := moved{key: recordKey(nil, number, e.place, id), index: bytes.Clone(key), entry: openEntry{place{kind: attic}, e.cost, e.reserve}}
+			record, closer, err := r.store.db.Get(m.key)
+			if err != nil {
+				return fmt.Errorf("%w: open record %v: %w", ErrCorrupt, id, err)
+			}
+			m.record = bytes.Clone(record)
+			r.moved = append(r.moved, m)
+			return closer.Close()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if got, want := int64(len(r.moved)), r.bucket.open.Load(); got != want {
+		return fmt.Errorf("%w: a bucket should have %d open records, the index has %d", ErrCorrupt, want, got)
+	}
+	return nil
+}
+
+func (r *removal) leaves(key []byte) bool {
+	for _, m := range r.moved {
+		if bytes.Equal(m.key, key) {
+			return false
+		}
+	}
+	return true
+}
+
+// newestStamp finds the last key of the bucket that is not moved: keys begin with the stamp.
+func (r *removal) newestStamp() (err error) {
+	if r.bucket.kind != stamped || r.removed.done == 0 {
+		return nil
+	}
+	lower, upper := r.bucket.bounds(r.service.number)
+	it, err := r.store.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return failed("purge", err)
+	}
+	for ok := it.Last(); ok; ok = it.Prev() {
+		if r.leaves(it.Key()) {
+			r.newest = timeAt(it.Key()[5:])
+			break
+		}
+	}
+	return failed("purge", errors.Join(it.Error(), it.Close()))
+}
+
+// some plans to remove the first records only.
+func (r *removal) some(limit int64) error {
+	r.removed = count{}
+	lower, upper := r.bucket.bounds(r.service.number)
+	return r.store.scanRange(lower, upper, func(key, value []byte) error {
+		if !r.leaves(key) {
+			return nil
+		}
+		r.removed.done++
+		r.removed.bytes += doneOverhead + int64(len(value))
+		if r.bucket.kind == stamped {
+			r.newest = timeAt(key[5:])
+		}
+		if r.removed.done < limit {
+			return nil
+		}
+		r.bound = append(bytes.Clone(key), 0)
+		return errEnough
+	})
+}
+
+func (r *removal) fill(b *pebble.Batch) error {
+	n, name := r.service.number, func(tag byte) []byte { return bucketKey(tag, r.service.number, r.bucket.kind, r.bucket.at) }
+	var all writes
+	for _, m := range r.moved {
+		all.add(b.Set(recordKey(nil, n, place{kind: attic}, store.ID(m.key[len(m.key)-idSize:])), m.record, nil))
+		all.add(b.Set(m.index, m.entry.append(nil), nil))
+		all.add(b.Delete(m.key, nil))
+	}
+	if r.newest > r.service.watermark {
+		all.add(b.Set(prefix(tagWatermark, n), appendTime(nil, r.newest), nil))
+	}
+	if r.bound != nil {
+		lower, _ := r.bucket.bounds(n)
+		all.add(b.DeleteRange(lower, r.bound, nil))
+		all.add(b.Merge(name(tagCount), count{-r.removed.done, -r.removed.bytes}.append(nil), nil))
+		return all.err
+	}
+	all.add(b.Delete(name(tagBucket), nil))
+	all.add(b.Delete(name(tagCount), nil))
+	all.add(b.Set(append(prefix(tagNewest, n), byte(r.bucket.kind)), appendTime(nil, max(r.bucket.at, r.service.live.Load().newest[r.bucket.kind])), nil))
+	all.add(b.Set(name(tagRemoved), r.bucket.row(), nil))
+	return all.err
+}
+
+// count notes the removal in memory.
+func (r *removal) count() {
+	svc := r.service
+	svc.watermark = max(svc.watermark, r.newest)
+	svc.totals.done.Add(-r.removed.done)
+	svc.totals.bytes.Add(-r.removed.bytes)
+	r.store.room.give(-r.removed.done, -r.removed.bytes)
+	svc.attic.Add(int64(len(r.moved)))
+	r.bucket.open.Add(-int64(len(r.moved)))
+	r.bucket.done.Add(-r.removed.done)
+	r.bucket.bytes.Add(-r.removed.bytes)
+	if r.bound == nil {
+		svc.live.Store(svc.live.Load().without(r.bucket))
+	}
+}
+
+// cutOut takes removed buckets out of the files, so that the disk gets their space back at once; also those that a crash has left. Readers and writers go on meanwhile.
+func (s *Store) cutOut(ctx context.Context) error {
+	var rows [][]byte
+	var spans []pebble.KeyRange
+	err := s.scan([]byte{tagRemoved}, func(key, value []byte) error {
+		n, k, at, ok := parseBucketKey(key)
+		b, good := parseBucketRow(k, at, value)
+		if !ok || !good {
+			return fmt.Errorf("%w: a removed bucket", ErrCorrupt)
+		}
+		lower, upper := b.bounds(n)
+		rows, spans = append(rows, bytes.Clone(key)), append(spans, pebble.KeyRange{Start: lower, End: upper})
+		return nil
+	})
+	for i, span := range spans {
+		if err != nil {
+			return err
+		}
+		if err = s.excise(ctx, span); err == nil {
+			s.config.reach("excise")
+			err = s.commit(func(b *pebble.Batch) error { return b.Delete(rows[i], nil) }, pebble.NoSync) // if it is lost, nothing is cut out once more
+		}
+	}
+	return err
+}
+
+func (s *Store) excise(ctx context.Context, span pebble.KeyRange) (err error) {
+	if cause := s.failure.Load(); cause != nil {
+		return *cause
+	}
+	defer s.recoverFatal(&err)
+	return failed("purge", s.db.Excise(context.WithoutCancel(ctx), span))
+}

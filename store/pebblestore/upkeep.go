@@ -1,0 +1,106 @@
+package pebblestore
+
+import (
+	"context"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/onceward/onceward/store"
+)
+
+// Seal implements [store.Upkeep]. It waits for the steps of the service that are under way, and those that come later see the new watermark.
+func (s *Store) Seal(ctx context.Context, name string, until store.Time) (store.Time, error) {
+	if err := store.ValidateSeal(name, until); err != nil {
+		return 0, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.life.RUnlock()
+	svc, err := s.service(name)
+	if err != nil {
+		return 0, err
+	}
+	svc.gate.Lock()
+	defer svc.gate.Unlock()
+	if until <= svc.watermark {
+		return svc.watermark, nil
+	}
+	if err := s.commit(func(b *pebble.Batch) error {
+		return b.Set(prefix(tagWatermark, svc.number), appendTime(nil, until), nil)
+	}, s.sync); err != nil {
+		return 0, err
+	}
+	s.config.reach("watermark")
+	svc.watermark = until
+	return until, nil
+}
+
+// Purge implements [store.Upkeep]. Each bucket goes in one synced write, however many records it has; a service's steps wait for that write. If ctx ends,
+// what was removed so far stays removed, and the result counts it.
+func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.PurgeResult, err error) {
+	if err := q.Validate(); err != nil {
+		return res, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return res, err
+	}
+	defer s.life.RUnlock()
+	s.upkeep.Lock()
+	defer s.upkeep.Unlock()
+	res.Now = s.clock.now()
+	if off := res.Now.Sub(q.Expect); q.Expect != 0 && off.Abs() > q.Tolerance {
+		return res, store.ErrClock
+	}
+	for _, svc := range *s.services.byNumber.Load() {
+		for _, b := range svc.live.Load().all() {
+			if b.deadline > res.Now || res.Removed >= q.Limit {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return res, err
+			}
+			n, err := s.removeBucket(svc, b, q.Limit-res.Removed)
+			res.Removed += n
+			if err != nil {
+				return res, err
+			}
+		}
+	}
+	for res.Removed < q.Limit && ctx.Err() == nil {
+		n, err := s.purgeAttic(res.Now, min(atticBatch, q.Limit-res.Removed))
+		res.Removed += n
+		if err != nil {
+			return res, err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	if err := s.cutOut(ctx); err != nil {
+		return res, err
+	}
+	if err := s.forget(res.Now); err != nil {
+		return res, err
+	}
+	if res.Removed == q.Limit {
+		res.More, err = s.anyOver(res.Now)
+	}
+	return res, err
+}
+
+func (s *Store) anyOver(now store.Time) (bool, error) {
+	for _, svc := range *s.services.byNumber.Load() {
+		for _, b := range svc.live.Load().all() {
+			if b.deadline <= now && b.done.Load() > 0 {
+				return true, nil
+			}
+		}
+	}
+	over := false
+	err := s.scanRange([]byte{tagDue}, appendTime([]byte{tagDue}, now+1), func(_, _ []byte) error {
+		over = true
+		return errEnough
+	})
+	return over, err
+}

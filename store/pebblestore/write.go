@@ -1,0 +1,168 @@
+package pebblestore
+
+import (
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/onceward/onceward/store"
+)
+
+// write carries out the step, whole or not at all, and returns once it is durable.
+func (h *held) write(step *store.Step, t store.Token, keep keeping) (store.Answer, error) {
+	if step.Write == store.Keep && step.Mark == 0 && step.Entry == nil {
+		return step.Answer, nil
+	}
+	s := h.store
+	c := change{held: h}
+	if step.Write != store.Keep {
+		if err := c.prepare(&step.Answer.Record, step, keep); err != nil {
+			return store.Answer{}, err
+		}
+	}
+	err := s.append(step, h.who.ID, t, func(b *pebble.Batch) error {
+		if step.Write == store.Keep {
+			return nil
+		}
+		return c.fill(b)
+	})
+	if err != nil {
+		if step.Write != store.Keep {
+			c.undo()
+		}
+		return store.Answer{}, err
+	}
+	if step.Write != store.Keep {
+		c.count()
+		if step.Answer.Record.Version != h.record.Version {
+			s.wake(h.who.ID)
+		}
+	}
+	return step.Answer, nil
+}
+
+// change is what a step changes: the held record becomes next, at to.
+type change struct {
+	*held
+	next    store.Record // State Absent: removed
+	value   []byte
+	to      place
+	bucket  *bucket // of to
+	cost    int64
+	reserve int64
+	took    [2]int64 // from the room
+}
+
+// prepare decides where the record will stand, and takes the room that it needs.
+func (c *change) prepare(r *store.Record, step *store.Step, keep keeping) error {
+	h, s := c.held, c.held.store
+	c.next, c.to, c.bucket = *r, h.place, h.bucket
+	if step.Write == store.Remove {
+		c.next = store.Record{}
+		return nil
+	}
+	if h.record.State == store.Absent {
+		if err := s.disk.refuse(s.room.reserved.Load() + keep.reserve); err != nil {
+			return err
+		}
+		var err error
+		if c.to, c.bucket, err = s.home(h.service, h.who, step.Answer.Now, keep.window, keep.guard); err != nil {
+			return err
+		}
+	}
+	if r.State == store.Done {
+		if c.bucket != nil && !c.bucket.fits(r.PurgeAt) {
+			c.to, c.bucket = place{kind: attic}, nil
+		}
+		r.Reply = slices.Clone(r.Reply) // the caller keeps its own
+	} else {
+		c.reserve = max(h.reserve, keep.reserve)
+	}
+	c.value = encode(nil, *r, c.reserve)
+	c.cost = cost(*r, len(c.value), c.reserve)
+	c.took = [2]int64{0, c.cost - h.cost}
+	if h.record.State == store.Absent {
+		c.took[0] = 1
+	}
+	if h.record.Open() && r.Open() { // a takeover at capacity must work, and so must the save of its reply
+		s.room.give(c.took[0], c.took[1])
+		return nil
+	}
+	return s.room.take(c.took[0], c.took[1])
+}
+
+func (c *change) undo() { c.store.room.give(-c.took[0], -c.took[1]) }
+
+// fill writes the change into the batch.
+func (c *change) fill(b *pebble.Batch) error {
+	h, n := c.held, c.held.service.number
+	key := recordKey(nil, n, c.to, h.who.ID)
+	var all writes
+	if h.record.Open() {
+		if c.next.State == store.Absent || c.to != h.place {
+			all.add(b.Delete(recordKey(nil, n, h.place, h.who.ID), nil))
+		}
+		if !c.next.Open() || c.next.State != h.record.State || c.next.Lease != h.record.Lease {
+			all.add(b.Delete(indexKey(nil, stateTag(h.record.State), h.record.Lease, n, h.who.ID), nil))
+		}
+	}
+	switch {
+	case c.next.Open():
+		all.add(b.Set(key, c.value, nil))
+		all.add(b.Set(indexKey(nil, stateTag(c.next.State), c.next.Lease, n, h.who.ID), openEntry{c.to, c.cost, c.reserve}.append(nil), nil))
+	case c.next.State == store.Done:
+		all.add(b.Set(key, c.value, nil))
+		all.add(b.Merge(countKey(n, c.to, c.bucket), count{1, c.cost}.append(nil), nil))
+		if c.to.kind == attic {
+			all.add(b.Set(indexKey(nil, tagDue, c.next.PurgeAt, n, h.who.ID), dueEntry{c.next.Stamp, c.cost}.append(nil), nil))
+		}
+	}
+	return all.err
+}
+
+func countKey(service uint32, p place, b *bucket) []byte {
+	if b == nil {
+		return bucketKey(tagCount, service, attic, 0)
+	}
+	return bucketKey(tagCount, service, p.kind, b.at)
+}
+
+// writes keeps the first error of many.
+type writes struct{ err error }
+
+func (w *writes) add(err error) {
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+// count notes the change in memory.
+func (c *change) count() {
+	h, t := c.held, &c.held.service.totals
+	if h.record.State != store.Absent {
+		t.of(h.record.State).Add(-1)
+		t.bytes.Add(-h.cost)
+		h.store.room.reserved.Add(-h.reserve)
+		if h.bucket != nil {
+			h.bucket.open.Add(-1)
+		} else {
+			h.service.attic.Add(-1)
+		}
+	}
+	if c.next.State == store.Absent {
+		h.store.room.give(-1, -h.cost)
+		return
+	}
+	t.of(c.next.State).Add(1)
+	t.bytes.Add(c.cost)
+	h.store.room.reserved.Add(c.reserve)
+	switch {
+	case c.bucket == nil:
+		h.service.attic.Add(1)
+	case c.next.Open():
+		c.bucket.open.Add(1)
+	default:
+		c.bucket.done.Add(1)
+		c.bucket.bytes.Add(c.cost)
+	}
+}
