@@ -58,7 +58,7 @@ func (s *Store) open0() (err error) {
 	if s.config.Durability == ProcessCrash {
 		f = lazyLog{f}
 	}
-	o := options(s.config, s.disk.watch(f))
+	o := options(s.config, s.disk.watch(orderedFS{f}))
 	o.Lock = s.lock
 	o.ErrorIfNotExists = m.complete // a directory whose files are lost must not pass for a new one
 	if s.db, err = openPebble(s.dir, o); err != nil {

@@ -20,6 +20,8 @@ func (h *held) write(step *store.Step, t store.Token, keep keeping) (store.Answe
 			return store.Answer{}, err
 		}
 	}
+	point := pointOf(step)
+	s.config.reach(point)
 	err := s.append(step, h.who.ID, t, func(b *pebble.Batch) error {
 		if step.Write == store.Keep {
 			return nil
@@ -32,6 +34,7 @@ func (h *held) write(step *store.Step, t store.Token, keep keeping) (store.Answe
 		}
 		return store.Answer{}, err
 	}
+	s.config.reach("after " + point)
 	if step.Write != store.Keep {
 		c.count()
 		if step.Answer.Record.Version != h.record.Version {
@@ -39,6 +42,17 @@ func (h *held) write(step *store.Step, t store.Token, keep keeping) (store.Answe
 		}
 	}
 	return step.Answer, nil
+}
+
+// pointOf names the step for tests that end the process at it.
+func pointOf(step *store.Step) string {
+	switch {
+	case step.Write == store.Put && step.Answer.Record.State == store.Done:
+		return "complete"
+	case step.Write == store.Put:
+		return "claim"
+	}
+	return "release"
 }
 
 // change is what a step changes: the held record becomes next, at to.
