@@ -129,8 +129,6 @@ func (k *killed) look(round int) {
 	}
 }
 
-func replyOf(key string) string { return strings.Repeat(key+" ", 100) }
-
 func victimStart(round int) time.Time {
 	return time.Date(2026, 3, 1, 12+round, 0, 0, 0, time.UTC)
 }

@@ -200,6 +200,7 @@ func (s *Store) cutOut(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.config.reach("cut out")
 		if err = s.excise(ctx, span); err == nil {
 			s.config.reach("excise")
 			err = s.commit(func(b *pebble.Batch) error { return b.Delete(rows[i], nil) }, pebble.NoSync) // if it is lost, nothing is cut out once more
