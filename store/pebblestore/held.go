@@ -64,6 +64,9 @@ func (h *held) close() {
 
 func (h *held) load(t store.Token) (env store.Env, err error) {
 	s := h.store
+	if cause := s.failure.Load(); cause != nil { // what the caller before has left in memory is perhaps not on the disk
+		return env, *cause
+	}
 	if h.service != nil {
 		if err := h.probe(); err != nil {
 			return env, err
@@ -105,14 +108,15 @@ func (h *held) probe() error {
 	return nil
 }
 
-func (h *held) try(p place, b *bucket) (bool, error) {
+func (h *held) try(p place, b *bucket) (found bool, err error) {
+	defer readSafely(&err)
 	h.key = recordKey(h.key[:0], h.service.number, p, h.who.ID)
 	value, closer, err := h.store.db.Get(h.key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {
-		return false, failed("read", err)
+		return false, readFailed("read", err)
 	}
 	defer closer.Close()
 	h.record, h.reserve, err = decode(*h.who, value)

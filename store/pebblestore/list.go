@@ -46,12 +46,13 @@ type listing struct {
 
 // run merges the indexes that hold the class: unknown records are the started ones up to now, open ones the started ones from then on and the claimed ones.
 func (l *listing) run(after []byte) (err error) {
+	defer readSafely(&err)
 	now := appendTime(nil, l.page.Now+1)
 	var its []*pebble.Iterator
 	defer func() {
 		for _, it := range its {
 			if closed := it.Close(); err == nil && closed != nil {
-				err = failed("list", closed)
+				err = readFailed("list", closed)
 			}
 		}
 	}()
@@ -61,7 +62,7 @@ func (l *listing) run(after []byte) (err error) {
 		}
 		it, err := l.snapshot.NewIter(&pebble.IterOptions{LowerBound: append([]byte{tag}, from...), UpperBound: append([]byte{tag}, to...)})
 		if err != nil {
-			return failed("list", err)
+			return readFailed("list", err)
 		}
 		its = append(its, it)
 		it.First()
@@ -105,7 +106,7 @@ func (l *listing) visit(it *pebble.Iterator) (full bool, err error) {
 	}
 	value, err := it.ValueAndErr()
 	if err != nil {
-		return false, failed("list", err)
+		return false, readFailed("list", err)
 	}
 	e, err := parseOpenEntry(value)
 	if err != nil {
@@ -116,7 +117,7 @@ func (l *listing) visit(it *pebble.Iterator) (full bool, err error) {
 		return false, fmt.Errorf("%w: record %v is in the index of open records only", ErrCorrupt, id)
 	}
 	if err != nil {
-		return false, failed("list", err)
+		return false, readFailed("list", err)
 	}
 	defer closer.Close()
 	r, _, err := decode(store.Identity{ID: id}, stored)

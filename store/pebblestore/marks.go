@@ -103,20 +103,22 @@ func (s *Store) scan(p []byte, visit func(key, value []byte) error) error {
 }
 
 func (s *Store) scanRange(lower, upper []byte, visit func(key, value []byte) error) (err error) {
+	defer readSafely(&err)
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
-		return failed("read", err)
+		return readFailed("read", err)
 	}
 	defer func() {
 		if closed := it.Close(); err == nil && closed != nil {
-			err = failed("read", closed)
+			err = readFailed("read", closed)
 		}
 	}()
 	for ok := it.First(); ok; ok = it.Next() {
 		value, err := it.ValueAndErr()
-		if err == nil {
-			err = visit(it.Key(), value)
+		if err != nil {
+			return readFailed("read", err)
 		}
+		err = visit(it.Key(), value)
 		if errors.Is(err, errEnough) {
 			return nil
 		}

@@ -64,7 +64,10 @@ func (s *Store) open0() (err error) {
 	if s.db, err = openPebble(s.dir, o); err != nil {
 		return opening(s.dir, err)
 	}
-	if err = s.load(); err == nil && !m.complete {
+	if err = s.allValues(); err == nil {
+		err = s.load()
+	}
+	if err == nil && !m.complete {
 		m.complete = true
 		err = m.write(s.config.fs, s.dir)
 	}
@@ -92,6 +95,7 @@ func options(c Config, f vfs.FS) *pebble.Options {
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		Merger:                      counting,
 		Logger:                      logger{c.Logf},
+		EventListener:               listener(c.Logf),
 		CacheSize:                   c.Memory / 2,
 		MemTableSize:                uint64(c.tables),
 		MemTableStopWritesThreshold: 3,
@@ -108,6 +112,16 @@ func options(c Config, f vfs.FS) *pebble.Options {
 		return pebble.ValueSeparationPolicy{Enabled: true, MinimumSize: 512, MaxBlobReferenceDepth: 10, RewriteMinimumAge: 10 * time.Minute, TargetGarbageRatio: 0.5}
 	}
 	return o
+}
+
+// listener hands on what goes wrong in the background. A damaged block fails the calls that need it and no others.
+func listener(logf func(string, ...any)) *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: func(err error) { logf("pebblestore: in the background: %v", err) },
+		DataCorruption: func(i pebble.DataCorruptionInfo) {
+			logf("pebblestore: %s is damaged: %v (%s)", i.Path, i.Details, restoreHint)
+		},
+	}
 }
 
 func lock(f vfs.FS, dir string) (*pebble.Lock, error) {
@@ -132,10 +146,10 @@ func opening(dir string, err error) error {
 	switch {
 	case errors.Is(err, ErrForeign), errors.Is(err, ErrVersion), errors.Is(err, ErrCorrupt):
 		return err
-	case errors.Is(err, pebble.ErrDBDoesNotExist):
-		is, hint = ErrCorrupt, "files are missing; restore the directory whole, or give an empty one and seal every service until now"
-	case errors.Is(err, pebble.ErrCorruption):
-		is, hint = ErrCorrupt, "run: onceward store verify; restore the directory from a backup and seal every service until now"
+	case errors.Is(err, pebble.ErrDBDoesNotExist), errors.Is(err, fs.ErrNotExist):
+		is, hint = ErrCorrupt, "files are missing: restore the directory whole from a backup, and seal every service until now"
+	case pebble.IsCorruptionError(err):
+		is, hint = ErrCorrupt, restoreHint
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		is, hint = ErrReadOnly, "the process must own the directory, on a disk that is mounted for writing"
 	case errors.Is(err, syscall.ENOSPC):

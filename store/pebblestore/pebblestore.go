@@ -54,6 +54,10 @@ func (s *Store) enter(ctx context.Context) error {
 		s.life.RUnlock()
 		return store.ErrClosed
 	}
+	if cause := s.failure.Load(); cause != nil {
+		s.life.RUnlock()
+		return *cause
+	}
 	return nil
 }
 
