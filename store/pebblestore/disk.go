@@ -74,7 +74,7 @@ func (d *disk) watch(f vfs.FS) vfs.FS {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		_ = d.fs.Remove(d.ballast())
-		d.loose = true
+		d.loose, d.looked = true, time.Time{}
 	})
 }
 
@@ -102,7 +102,11 @@ func (d *disk) refuse(reserved int64) error {
 			}
 		}
 	}
-	if need := d.least + 2*reserved; d.free-d.written.Load() < need { // a reply goes to the log and to a table
+	need := d.least + 2*reserved // a reply goes to the log and to a table
+	if d.loose {
+		need += d.least // until the ballast is there again
+	}
+	if d.free-d.written.Load() < need {
 		return fmt.Errorf("pebblestore: %s has %d MB left, new claims need %d MB free (make room on the disk, or purge): %w", d.dir, d.free>>20, need>>20, store.ErrFull)
 	}
 	return nil
