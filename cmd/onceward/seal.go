@@ -13,7 +13,11 @@ import (
 )
 
 func newStore() *cobra.Command {
-	return newGroup("store", "Operate a store", newGroup("seal", "Make keys inadmissible for ever, after a backup was restored", newSealPostgres()))
+	return newGroup("store", "Operate a store",
+		newInspect(),
+		newVerify(),
+		newGroup("seal", "Make keys inadmissible for ever, after a backup was restored", newSealPostgres(), newSealDirectory()),
+	)
 }
 
 // seal is what a command line asks for.
@@ -41,11 +45,15 @@ repository has the whole procedure.`,
 		},
 	}
 	s.addTo(cmd)
+	s.addFlags(cmd)
+	return cmd
+}
+
+func (s *seal) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&s.service, "service", "", "`name` of the guarded service, as in its scope (required)")
 	flags.StringVar(&s.until, "until", "", "`time` until when to seal: now, or like 2026-11-25T10:00:00Z (required)")
 	flags.BoolVar(&s.yes, "yes", false, "do not ask")
-	return cmd
 }
 
 func (s *seal) run(cmd *cobra.Command) error {
@@ -63,6 +71,11 @@ func (s *seal) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer table.Close()
+	return s.raise(cmd, table, asked, s.place(pool))
+}
+
+// raise shows what will be done, asks, and does it.
+func (s *seal) raise(cmd *cobra.Command, table store.Store, asked store.Time, place string) error {
 	before, err := table.Stats(cmd.Context(), s.service)
 	if err != nil {
 		return err
@@ -72,7 +85,7 @@ func (s *seal) run(cmd *cobra.Command) error {
 		return err
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "service %q, %s\nserver's clock:   %s%s\nwatermark before: %s\n", s.service, s.place(pool), shown(before.Now), clockGap(before.Now, time.Now()), shown(before.Watermark))
+	fmt.Fprintf(out, "service %q, %s\nserver's clock:   %s%s\nwatermark before: %s\n", s.service, place, shown(before.Now), clockGap(before.Now, time.Now()), shown(before.Watermark))
 	if before.Watermark >= until {
 		fmt.Fprintln(out, "it is sealed until then already: nothing to do")
 		return nil

@@ -62,7 +62,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	complete(accepted[:half], 1)
 	last := filler(t, dir, "filler") // somebody else takes all that is left
-	complete(accepted[half:], 6) // more than fits into what the log has set aside
+	complete(accepted[half:], 6)     // more than fits into what the log has set aside
 	if a, err := s.Claim(t.Context(), claimOf(done[0], tokenOf(1))); err != nil || a.Verdict != store.Replay {
 		t.Errorf("a replay on a full disk: %v, %v", a.Verdict, err)
 	}

@@ -3,7 +3,6 @@ package pebblestore
 import (
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io/fs"
 	"runtime"
 	"syscall"
@@ -22,19 +21,14 @@ func Open(dir string, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{config: c, dir: dir, sync: pebble.Sync, seed: maphash.MakeSeed(), closing: make(chan struct{})}
-	s.clock.source = c.Clock
-	s.room.maxRecords, s.room.maxBytes = c.MaxRecords, c.MaxBytes
-	s.waiters.all = map[store.ID]*waiting{}
-	s.services.byName.Store(&map[string]*service{})
-	s.services.byNumber.Store(&[]*service{})
-	if err := s.open0(); err != nil {
+	s := newStore(dir, c)
+	if err := s.openDir(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Store) open0() (err error) {
+func (s *Store) openDir() (err error) {
 	f := s.config.fs
 	if err := f.MkdirAll(s.dir, 0o700); err != nil {
 		return opening(s.dir, err)

@@ -18,6 +18,10 @@ func (s *Store) Stats(ctx context.Context, name string) (store.Stats, error) {
 		return store.Stats{}, err
 	}
 	defer s.life.RUnlock()
+	return s.count(name)
+}
+
+func (s *Store) count(name string) (store.Stats, error) {
 	st := store.Stats{MaxRecords: s.room.maxRecords, MaxBytes: s.room.maxBytes}
 	for _, svc := range *s.services.byNumber.Load() {
 		if name != "" && svc.name != name {
