@@ -5,21 +5,18 @@ import (
 	"errors"
 	"hash/maphash"
 	"slices"
-	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/onceward/onceward/store"
 )
 
-const stripeCount = 8192 // locks of records; two records that share one wait for each other's sync now and then
-
 // held is what one call holds while it works on a record.
 type held struct {
 	store   *Store
 	who     *store.Identity
 	service *service // nil: nothing of it was ever written
-	stripe  *sync.Mutex
+	stripe  *stripe
 	record  store.Record // State Absent if there is none; its Reply is the call's own
 	place   place        // of the record
 	bucket  *bucket      // of the place; nil: the attic
@@ -68,8 +65,10 @@ func (h *held) load(t store.Token) (env store.Env, err error) {
 		return env, *cause
 	}
 	if h.service != nil {
-		if err := h.probe(); err != nil {
-			return env, err
+		if !h.stripe.recall(h) {
+			if err := h.probe(); err != nil {
+				return env, err
+			}
 		}
 		env.Watermark = h.service.watermark
 	}

@@ -37,8 +37,9 @@ type place struct {
 }
 
 const (
-	idSize    = len(store.ID{})
-	indexSize = 1 + 8 + 4 + idSize // of keys d, o and p
+	idSize     = len(store.ID{})
+	indexSize  = 1 + 8 + 4 + idSize // of keys d, o and p
+	recordSize = 1 + 4 + 8 + idSize // at most
 )
 
 // appendTime keeps the order of times that are not negative.

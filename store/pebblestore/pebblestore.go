@@ -21,7 +21,7 @@ type Store struct {
 	sync    *pebble.WriteOptions
 	clock   clock
 	seed    maphash.Seed
-	stripes [stripeCount]sync.Mutex
+	stripes [stripeCount]stripe
 
 	services services
 	room     room
@@ -78,4 +78,12 @@ func (s *Store) Close() error {
 		err = failed("close", unlocked)
 	}
 	return err
+}
+
+// DebugMetrics x.
+func (s *Store) DebugMetrics() string {
+	m := s.db.Metrics()
+	q := func(p float64) string { return "" }
+	_ = q
+	return m.String()
 }

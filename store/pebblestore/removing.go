@@ -177,8 +177,10 @@ func (r *removal) count() {
 	r.bucket.open.Add(-int64(len(r.moved)))
 	r.bucket.done.Add(-r.removed.done)
 	r.bucket.bytes.Add(-r.removed.bytes)
-	if r.bound == nil {
-		svc.live.Store(svc.live.Load().without(r.bucket))
+	if live := *svc.live.Load(); r.bound == nil {
+		svc.live.Store(live.without(r.bucket))
+	} else {
+		svc.live.Store(&live) // stripes must forget what was moved
 	}
 }
 

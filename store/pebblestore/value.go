@@ -17,7 +17,8 @@ const (
 	maxReserve   = 1 << 40
 )
 
-func encode(b []byte, r store.Record, reserve int64) []byte {
+func encode(r store.Record, reserve int64) []byte {
+	b := make([]byte, 0, binary.MaxVarintLen64+store.MaxEncodedOverhead+len(r.Service)+len(r.Principal)+len(r.Key)+len(r.Reply))
 	return store.AppendRecord(binary.AppendUvarint(b, uint64(reserve)), r)
 }
 

@@ -37,6 +37,7 @@ func (h *held) write(step *store.Step, t store.Token, keep keeping) (store.Answe
 	s.config.reach("after " + point)
 	if step.Write != store.Keep {
 		c.count()
+		h.stripe.keep(&c)
 		if step.Answer.Record.Version != h.record.Version {
 			s.wake(h.who.ID)
 		}
@@ -92,7 +93,7 @@ func (c *change) prepare(r *store.Record, step *store.Step, keep keeping) error 
 	} else {
 		c.reserve = max(h.reserve, keep.reserve)
 	}
-	c.value = encode(nil, *r, c.reserve)
+	c.value = encode(*r, c.reserve)
 	c.cost = cost(*r, len(c.value), c.reserve)
 	c.took = [2]int64{0, c.cost - h.cost}
 	if h.record.State == store.Absent {
@@ -110,25 +111,25 @@ func (c *change) undo() { c.store.room.give(-c.took[0], -c.took[1]) }
 // fill writes the change into the batch.
 func (c *change) fill(b *pebble.Batch) error {
 	h, n := c.held, c.held.service.number
-	key := recordKey(nil, n, c.to, h.who.ID)
+	key := recordKey(make([]byte, 0, recordSize), n, c.to, h.who.ID)
 	var all writes
 	if h.record.Open() {
 		if c.next.State == store.Absent || c.to != h.place {
-			all.add(b.Delete(recordKey(nil, n, h.place, h.who.ID), nil))
+			all.add(b.Delete(recordKey(make([]byte, 0, recordSize), n, h.place, h.who.ID), nil))
 		}
 		if !c.next.Open() || c.next.State != h.record.State || c.next.Lease != h.record.Lease {
-			all.add(b.Delete(indexKey(nil, stateTag(h.record.State), h.record.Lease, n, h.who.ID), nil))
+			all.add(b.Delete(indexKey(make([]byte, 0, indexSize), stateTag(h.record.State), h.record.Lease, n, h.who.ID), nil))
 		}
 	}
 	switch {
 	case c.next.Open():
 		all.add(b.Set(key, c.value, nil))
-		all.add(b.Set(indexKey(nil, stateTag(c.next.State), c.next.Lease, n, h.who.ID), openEntry{c.to, c.cost, c.reserve}.append(nil), nil))
+		all.add(b.Set(indexKey(make([]byte, 0, indexSize), stateTag(c.next.State), c.next.Lease, n, h.who.ID), openEntry{c.to, c.cost, c.reserve}.append(make([]byte, 0, 32)), nil))
 	case c.next.State == store.Done:
 		all.add(b.Set(key, c.value, nil))
 		all.add(b.Merge(countKey(n, c.to, c.bucket), count{1, c.cost}.append(nil), nil))
 		if c.to.kind == attic {
-			all.add(b.Set(indexKey(nil, tagDue, c.next.PurgeAt, n, h.who.ID), dueEntry{c.next.Stamp, c.cost}.append(nil), nil))
+			all.add(b.Set(indexKey(make([]byte, 0, indexSize), tagDue, c.next.PurgeAt, n, h.who.ID), dueEntry{c.next.Stamp, c.cost}.append(nil), nil))
 		}
 	}
 	return all.err
