@@ -79,11 +79,3 @@ func (s *Store) Close() error {
 	}
 	return err
 }
-
-// DebugMetrics x.
-func (s *Store) DebugMetrics() string {
-	m := s.db.Metrics()
-	q := func(p float64) string { return "" }
-	_ = q
-	return m.String()
-}

@@ -2,9 +2,9 @@ package pebblestore
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -30,24 +30,68 @@ type moved struct {
 	record []byte
 }
 
-// removeBucket removes at most limit records of the bucket, and the bucket with its last one. What is open in it moves to the attic first: watermark,
-// moves and removal are one write, so that no crash leaves an absent record without its watermark, or an open one absent.
+// removeBuckets removes at most limit records of the service's buckets that are over at now, and each bucket with its last one. What is open in them moves to
+// the attic first: watermark, moves and removal are one write, so that no crash leaves an absent record without its watermark, or an open one absent.
 //
 // A removed bucket is not probed any more, and nothing is put there again; its bytes are cut out of the files afterwards, by [Store.cutOut].
-func (s *Store) removeBucket(svc *service, b *bucket, limit int) (int, error) {
+func (s *Store) removeBuckets(svc *service, now store.Time, limit int) (int, error) {
+	if !svc.anyOver(now) {
+		return 0, nil
+	}
 	svc.gate.Lock()
 	defer svc.gate.Unlock()
-	r := removal{store: s, service: svc, bucket: b}
-	if err := r.plan(int64(limit)); err != nil {
-		return 0, err
+	var all []*removal
+	removed := 0
+	for _, b := range svc.live.Load().all() {
+		if b.deadline > now || removed >= limit {
+			continue
+		}
+		r := &removal{store: s, service: svc, bucket: b}
+		if err := r.plan(int64(limit - removed)); err != nil {
+			return 0, err
+		}
+		all = append(all, r)
+		removed += int(r.removed.done)
 	}
 	s.config.reach("re-home")
-	if err := s.commit(r.fill, s.sync); err != nil {
+	if err := s.commit(func(b *pebble.Batch) error { return svc.fill(b, all) }, s.sync); err != nil {
 		return 0, err
 	}
 	s.config.reach("removed")
-	r.count()
-	return int(r.removed.done), nil
+	for _, r := range all {
+		r.count()
+	}
+	return removed, nil
+}
+
+// anyOver reports whether a bucket is over at now.
+func (svc *service) anyOver(now store.Time) bool {
+	for _, b := range svc.live.Load().all() {
+		if b.deadline <= now {
+			return true
+		}
+	}
+	return false
+}
+
+// fill writes the removals into the batch, and what rises with them.
+func (svc *service) fill(b *pebble.Batch, all []*removal) error {
+	var w writes
+	watermark, newest := svc.watermark, maps.Clone(svc.live.Load().newest)
+	for _, r := range all {
+		w.add(r.fill(b))
+		watermark = max(watermark, r.newest)
+		if r.bound == nil {
+			newest[r.bucket.kind] = max(newest[r.bucket.kind], r.bucket.at)
+		}
+	}
+	if watermark > svc.watermark {
+		w.add(b.Set(prefix(tagWatermark, svc.number), appendTime(nil, watermark), nil))
+	}
+	for k, at := range newest {
+		w.add(b.Set(append(prefix(tagNewest, svc.number), byte(k)), appendTime(nil, at), nil))
+	}
+	return w.err
 }
 
 func (r *removal) plan(limit int64) error {
@@ -150,9 +194,6 @@ func (r *removal) fill(b *pebble.Batch) error {
 		all.add(b.Set(m.index, m.entry.append(nil), nil))
 		all.add(b.Delete(m.key, nil))
 	}
-	if r.newest > r.service.watermark {
-		all.add(b.Set(prefix(tagWatermark, n), appendTime(nil, r.newest), nil))
-	}
 	if r.bound != nil {
 		lower, _ := r.bucket.bounds(n)
 		all.add(b.DeleteRange(lower, r.bound, nil))
@@ -161,7 +202,6 @@ func (r *removal) fill(b *pebble.Batch) error {
 	}
 	all.add(b.Delete(name(tagBucket), nil))
 	all.add(b.Delete(name(tagCount), nil))
-	all.add(b.Set(append(prefix(tagNewest, n), byte(r.bucket.kind)), appendTime(nil, max(r.bucket.at, r.service.live.Load().newest[r.bucket.kind])), nil))
 	all.add(b.Set(name(tagRemoved), r.bucket.row(), nil))
 	return all.err
 }
@@ -182,39 +222,4 @@ func (r *removal) count() {
 	} else {
 		svc.live.Store(&live) // stripes must forget what was moved
 	}
-}
-
-// cutOut takes removed buckets out of the files, so that the disk gets their space back at once; also those that a crash has left. Readers and writers go on meanwhile.
-func (s *Store) cutOut(ctx context.Context) error {
-	var rows [][]byte
-	var spans []pebble.KeyRange
-	err := s.scan([]byte{tagRemoved}, func(key, value []byte) error {
-		n, k, at, ok := parseBucketKey(key)
-		b, good := parseBucketRow(k, at, value)
-		if !ok || !good {
-			return fmt.Errorf("%w: a removed bucket", ErrCorrupt)
-		}
-		lower, upper := b.bounds(n)
-		rows, spans = append(rows, bytes.Clone(key)), append(spans, pebble.KeyRange{Start: lower, End: upper})
-		return nil
-	})
-	for i, span := range spans {
-		if err != nil {
-			return err
-		}
-		s.config.reach("cut out")
-		if err = s.excise(ctx, span); err == nil {
-			s.config.reach("excise")
-			err = s.commit(func(b *pebble.Batch) error { return b.Delete(rows[i], nil) }, pebble.NoSync) // if it is lost, nothing is cut out once more
-		}
-	}
-	return err
-}
-
-func (s *Store) excise(ctx context.Context, span pebble.KeyRange) (err error) {
-	if cause := s.failure.Load(); cause != nil {
-		return *cause
-	}
-	defer s.recoverFatal(&err)
-	return failed("purge", s.db.Excise(context.WithoutCancel(ctx), span))
 }

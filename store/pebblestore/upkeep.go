@@ -36,7 +36,7 @@ func (s *Store) Seal(ctx context.Context, name string, until store.Time) (store.
 	return until, nil
 }
 
-// Purge implements [store.Upkeep]. Each bucket goes in one synced write, however many records it has; a service's steps wait for that write. If ctx ends,
+// Purge implements [store.Upkeep]. All buckets of a service that are over go in one synced write, however many records they have; the service's steps wait for that write. If ctx ends,
 // what was removed so far stays removed, and the result counts it.
 func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.PurgeResult, err error) {
 	if err := q.Validate(); err != nil {
@@ -53,18 +53,13 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.Purg
 		return res, store.ErrClock
 	}
 	for _, svc := range *s.services.byNumber.Load() {
-		for _, b := range svc.live.Load().all() {
-			if b.deadline > res.Now || res.Removed >= q.Limit {
-				continue
-			}
-			if err := ctx.Err(); err != nil {
-				return res, err
-			}
-			n, err := s.removeBucket(svc, b, q.Limit-res.Removed)
-			res.Removed += n
-			if err != nil {
-				return res, err
-			}
+		if err := ctx.Err(); err != nil {
+			return res, err
+		}
+		n, err := s.removeBuckets(svc, res.Now, q.Limit-res.Removed)
+		res.Removed += n
+		if err != nil {
+			return res, err
 		}
 	}
 	for res.Removed < q.Limit && ctx.Err() == nil {
