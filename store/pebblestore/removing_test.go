@@ -205,3 +205,57 @@ func TestRemovalAndStepsExcludeEachOther(t *testing.T) {
 }
 
 func replyOf(key string) string { return strings.Repeat(key+" ", 100) }
+
+// A bucket that lives on between two removed ones is not cut out with them.
+func TestCutSparesTheLiving(t *testing.T) {
+	s := begin(t, Config{Bucket: testBucket})
+	defer s.Close()
+	at := store.TimeOf(clockOf(s).now())
+	at -= at % store.Time(testBucket/time.Millisecond)
+	between := identity("between", at+store.Time(testBucket/time.Millisecond))
+	for i := range store.Time(3) {
+		who := identity(fmt.Sprint(i), at+i*store.Time(testBucket/time.Millisecond))
+		clockOf(s).move(testBucket)
+		if i != 1 {
+			finish(t, s, who, uint64(i))
+			continue
+		}
+		q, done := claimOf(between, tokenOf(5)), completeOf(between, tokenOf(5), replyOf("between"))
+		q.Window, done.Window = time.Hour, time.Hour
+		if _, err := s.Claim(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Advance(t.Context(), done); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clockOf(s).move(time.Minute)
+	if res, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 100}); err != nil || res.Removed != 2 {
+		t.Fatal(res, err)
+	}
+	if a, err := s.Get(t.Context(), between); err != nil || a.Verdict != store.Replay {
+		t.Errorf("what lives between: %v, %v", a.Verdict, err)
+	}
+	sound(t, s)
+}
+
+// A record that moved to the attic while half of its bucket left is completed there, not where it was.
+func TestStripesForgetWhatMoves(t *testing.T) {
+	s := begin(t, Config{Bucket: testBucket})
+	defer s.Close()
+	for i := range uint64(3) {
+		finish(t, s, identity(fmt.Sprint(i), 0), i)
+	}
+	open := identity("open", 0)
+	if _, err := s.Claim(t.Context(), claimOf(open, tokenOf(1))); err != nil {
+		t.Fatal(err)
+	}
+	clockOf(s).move(time.Minute)
+	if res, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 1}); err != nil || res.Removed != 1 {
+		t.Fatal(res, err)
+	}
+	if a, err := s.Advance(t.Context(), completeOf(open, tokenOf(1), "late")); err != nil || a.Verdict != store.Applied {
+		t.Fatal(a.Verdict, err)
+	}
+	sound(t, s)
+}
