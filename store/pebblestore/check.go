@@ -28,7 +28,8 @@ type check struct {
 // tally is what a check finds in a bucket.
 type tally struct {
 	count
-	open int64
+	open    int64 // less those in the index
+	records int64 // open ones in a bucket, all in the attic
 }
 
 // maxSeen bounds the memory of the search for ids that stand twice.
@@ -122,6 +123,9 @@ func (c *check) record(key, value []byte) error {
 		c.fault("record %v stands under the key of another", id)
 	}
 	t := c.tally(svc.number, p, b)
+	if b == nil || r.Open() {
+		t.records++
+	}
 	if r.State == store.Done {
 		t.done, t.bytes = t.done+1, t.bytes+cost(r, len(value), reserve)
 		if b != nil && !b.fits(r.PurgeAt) {
@@ -197,8 +201,14 @@ func (c *check) counts() {
 		if a.done != 0 || a.bytes != 0 || a.open != 0 {
 			c.fault("the attic of %q and its indexes differ by %d done records, %d bytes, %d open records", svc.name, a.done, a.bytes, a.open)
 		}
+		if n := svc.attic.Load(); a.records != n {
+			c.fault("the attic of %q has %d records, %d are counted", svc.name, a.records, n)
+		}
 		for _, b := range svc.live.Load().all() {
 			t := c.tally(svc.number, place{b.kind, b.at}, b)
+			if n := b.open.Load(); t.records != n {
+				c.fault("the bucket %v of %q has %d open records, %d are counted", b.at.Std(), svc.name, t.records, n)
+			}
 			if t.open != 0 || t.done != b.done.Load() || t.bytes != b.bytes.Load() {
 				c.fault("the bucket %v of %q has %d done records with %d bytes, %d are counted with %d; its open ones and their index differ by %d",
 					b.at.Std(), svc.name, t.done, t.bytes, b.done.Load(), b.bytes.Load(), t.open)
