@@ -78,6 +78,10 @@ bench: ## measure, in turns beside what it is compared with; WRITE=1 puts the ta
 bench-postgres: ## measure the same transaction in a PostgreSQL of its own, beside itself without onceward; WRITE=1 as in bench
 	go run ./bench/cmd/bench -part bench-postgres $(if $(WRITE),-write docs/performance.md)
 
+.PHONY: bench-pebble
+bench-pebble: ## measure the embedded store beside a bare log on the same disk; DIR=folder for another disk, WRITE=1 as above
+	CGO_ENABLED=0 go run ./bench/cmd/bench -part bench-pebble -dir '$(DIR)' $(if $(WRITE),-write docs/performance.md)
+
 FUZZTIME ?= 2s
 
 .PHONY: fuzz

@@ -22,7 +22,7 @@ import (
 type Million struct {
 	Records         int
 	Written         float64       // bytes for one record, by the process, its log included
-	Heap            int64         // bytes of the Go heap and what else the runtime has from the system, after the fill
+	Memory          int64         // bytes that the Go runtime has from the system after the fill
 	Reopen          time.Duration // after SIGKILL
 	Stamped, Others time.Duration // median of a replay
 	Purge           time.Duration // of all of them, in one call
@@ -144,12 +144,7 @@ func MeasureMillion(folder string, records int) (m Million, err error) {
 	if err := m.purge(s); err != nil {
 		return m, err
 	}
-	for range 100 { // Pebble deletes in the background
-		if m.DiskAfter = files(dir); m.DiskAfter < m.DiskBefore/10 {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	m.DiskAfter = settled(dir)
 	return m, nil
 }
 
@@ -169,7 +164,7 @@ func (m *Million) fill(dir string, records int) error {
 		return err
 	}
 	var bytes int64
-	_, err = fmt.Fscan(out, &bytes, &m.Heap)
+	_, err = fmt.Fscan(out, &bytes, &m.Memory)
 	m.Written = float64(bytes) / float64(records)
 	_ = child.Process.Kill()
 	_ = child.Wait()
@@ -242,4 +237,20 @@ func files(dir string) (sum int64) {
 		}
 	}
 	return sum
+}
+
+// settled is files once Pebble has deleted in the background what it does not need any more.
+func settled(dir string) int64 {
+	size, same := files(dir), 0
+	for range 100 {
+		time.Sleep(100 * time.Millisecond)
+		now := files(dir)
+		if same++; now != size {
+			size, same = now, 0
+		}
+		if same == 10 {
+			break
+		}
+	}
+	return size
 }

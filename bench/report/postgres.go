@@ -10,9 +10,9 @@ import (
 )
 
 // Postgres measures the same transaction on a PostgreSQL of its own and returns the tables.
-func Postgres(short bool) (string, error) {
+func Postgres(o Options) (string, error) {
 	plan := rounds.Plan{Rounds: 31, Ops: 600}
-	if short {
+	if o.Short {
 		plan = rounds.Plan{Rounds: 3, Ops: 50}
 	}
 	r, err := postgres.Measure(context.Background(), plan)

@@ -31,10 +31,16 @@ var (
 	}
 )
 
-// Make measures everything and returns the tables.
-func Make(short bool) (string, error) {
+// Options are what a measurement may be told.
+type Options struct {
+	Short  bool   // few rounds, to see that it works: the numbers mean little
+	Folder string // on the disk that is measured; default: where temporary files are. Only [Pebble] looks at it
+}
+
+// Make measures everything that needs no server and no disk, and returns the tables.
+func Make(o Options) (string, error) {
 	s := full
-	if short {
+	if o.Short {
 		s = brief
 	}
 	var b strings.Builder
@@ -50,7 +56,7 @@ func Make(short bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	hold, err := longestHold(short)
+	hold, err := longestHold(o.Short)
 	if err != nil {
 		return "", err
 	}

@@ -9,7 +9,7 @@ import (
 
 // Every measurement runs, fills its table, and finds its place in a page.
 func TestEveryMeasurementRuns(t *testing.T) {
-	tables, err := Make(true)
+	tables, err := Make(Options{Short: true})
 	if err != nil {
 		t.Fatal(err)
 	}

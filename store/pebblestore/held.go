@@ -26,13 +26,13 @@ type held struct {
 }
 
 // open locks the record and reads what a transition reads: until close, that is one moment for all who ask for that record. After an error nothing is locked.
-func (s *Store) open(ctx context.Context, h *held, who *store.Identity, t store.Token, make bool) (store.Env, error) {
+func (s *Store) open(ctx context.Context, h *held, who *store.Identity, t store.Token, writes bool) (store.Env, error) {
 	if err := s.enter(ctx); err != nil {
 		return store.Env{}, err
 	}
 	h.store, h.who = s, who
 	var err error
-	if h.service = s.find(who.Service); h.service == nil && make {
+	if h.service = s.find(who.Service); h.service == nil && writes {
 		if h.service, err = s.service(who.Service); err != nil {
 			s.life.RUnlock()
 			return store.Env{}, err

@@ -187,9 +187,9 @@ func work(s *Store, clock *settable, rng *rand.Rand, key string, n int) error {
 		return err
 	}
 	tell("claimed", who.Stamp, 0)
-	switch {
-	case n%7 == 3: // stays open, and moves to the attic
-	case n%7 == 5:
+	switch n % 7 {
+	case 3: // stays open, and moves to the attic
+	case 5:
 		tell("releasing", who.Stamp, 0)
 		if _, err := s.Advance(ctx, store.AdvanceRequest{Identity: who, Token: token, Op: store.OpRelease, ValidUntil: now + 1000}); err != nil {
 			return err

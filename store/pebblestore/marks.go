@@ -31,7 +31,8 @@ func (s *Store) append(step *store.Step, id store.ID, t store.Token, fill func(*
 		s.trail.Lock()
 		defer s.trail.Unlock()
 	}
-	had, err := store.Time(0), error(nil)
+	var had store.Time
+	var err error
 	if step.Mark != 0 {
 		if had, err = s.mark(id, t); err != nil {
 			return err

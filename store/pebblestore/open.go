@@ -136,7 +136,8 @@ func opening(dir string, err error) error {
 	if err == nil {
 		return nil
 	}
-	is, hint := error(nil), ""
+	var is error
+	var hint string
 	switch {
 	case errors.Is(err, ErrForeign), errors.Is(err, ErrVersion), errors.Is(err, ErrCorrupt):
 		return err

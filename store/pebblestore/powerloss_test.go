@@ -44,7 +44,7 @@ func seeds(t *testing.T, few, many uint64, run func(t *testing.T, seed uint64)) 
 // Random steps, seals and purges; the power is lost at a random write, three times. What was acknowledged is there and whole; what was under way is
 // there or not, and whole; the watermark has not gone back; and the check finds nothing.
 func TestPowerLoss(t *testing.T) {
-	seeds(t, 300, 5000, func(t *testing.T, seed uint64) {
+	seeds(t, 200, 5000, func(t *testing.T, seed uint64) {
 		l := &losing{TB: t, rng: rand.New(rand.NewPCG(seed, 0)), records: map[store.Identity]store.Record{}, sealed: map[string]store.Time{}}
 		l.clock.t = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 		disk := vfs.NewCrashableMem()
@@ -81,7 +81,7 @@ func (l *losing) live() {
 	if err != nil {
 		l.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // after the loss
+	defer s.Close()
 	for !l.fs.crashed() {
 		switch n := l.rng.IntN(20); {
 		case n < 14:
@@ -126,7 +126,8 @@ func (l *losing) step(s *Store) {
 	who := l.who()
 	r := l.records[who]
 	token := tokenOf(l.rng.Uint64())
-	a, err := store.Answer{}, error(nil)
+	var a store.Answer
+	var err error
 	now := store.TimeOf(l.clock.now())
 	env := store.Env{Now: now, Watermark: l.sealed[who.Service]}
 	var maybe store.Step
@@ -211,7 +212,7 @@ func sketch(r store.Record) string {
 
 // Many callers share their syncs while the power is lost.
 func TestPowerLossUnderManyWriters(t *testing.T) {
-	seeds(t, 60, 2000, func(t *testing.T, seed uint64) {
+	seeds(t, 40, 2000, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		f := newFailing(vfs.NewCrashableMem(), 20+rng.IntN(300), []int{0, 50, 90}[rng.IntN(3)], seed)
 		clock := &settable{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}

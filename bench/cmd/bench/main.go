@@ -8,29 +8,33 @@ import (
 	"os"
 	"slices"
 
+	"github.com/onceward/onceward/bench/pebble"
 	"github.com/onceward/onceward/bench/report"
 )
 
 // parts are what can be measured, by the target of the Makefile.
-var parts = map[string]func(short bool) (string, error){"bench": report.Make, "bench-postgres": report.Postgres}
+var parts = map[string]func(o report.Options) (string, error){"bench": report.Make, "bench-postgres": report.Postgres, "bench-pebble": report.Pebble}
 
 func main() {
+	pebble.Child()
+	var o report.Options
 	part := flag.String("part", "bench", fmt.Sprintf("what to measure: one of %q", slices.Sorted(maps.Keys(parts))))
 	write := flag.String("write", "", "the page whose tables are replaced, docs/performance.md")
-	short := flag.Bool("short", false, "few rounds, to see that it works: its numbers mean little")
+	flag.BoolVar(&o.Short, "short", false, "few rounds, to see that it works: its numbers mean little")
+	flag.StringVar(&o.Folder, "dir", "", "bench-pebble: a folder on the disk that is measured; default: where temporary files are")
 	flag.Parse()
-	if err := run(*part, *write, *short); err != nil {
+	if err := run(*part, *write, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(part, write string, short bool) error {
+func run(part, write string, o report.Options) error {
 	measure, ok := parts[part]
 	if !ok {
 		return fmt.Errorf("there is no part %q, see -help", part)
 	}
-	page, err := measure(short)
+	page, err := measure(o)
 	if err != nil {
 		return err
 	}
