@@ -339,7 +339,7 @@ func TestConformanceThroughProcessCrashes(t *testing.T) {
 }
 
 // Where the weaker setting ends: the newest writes are lost with the power, and the store is whole without them.
-func TestPowerLossUnderProcessCrashLosesTheNewest(t *testing.T) {
+func TestLimitProcessCrashLosesTheNewestWithThePower(t *testing.T) {
 	s := begin(t, Config{Durability: ProcessCrash, Bucket: testBucket})
 	who := identity("lost", 0)
 	if _, err := s.Claim(t.Context(), claimOf(who, tokenOf(1))); err != nil {
