@@ -26,6 +26,9 @@ const restoreHint = "run: onceward store verify; restore the directory from a ba
 
 // readFailed wraps an error of a read.
 func readFailed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if pebble.IsCorruptionError(err) || errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %s: %w (%s)", ErrCorrupt, op, err, restoreHint)
 	}

@@ -162,28 +162,30 @@ func (r *removal) newestStamp() (err error) {
 			break
 		}
 	}
-	return failed("purge", errors.Join(it.Error(), it.Close()))
+	return readFailed("purge", errors.Join(it.Error(), it.Close()))
 }
 
-// some plans to remove the first records only.
-func (r *removal) some(limit int64) error {
+// some plans to remove the first records only. It reads keys and lengths, no values: steps wait for it.
+func (r *removal) some(limit int64) (err error) {
 	r.removed = count{}
 	lower, upper := r.bucket.bounds(r.service.number)
-	return r.store.scanRange(lower, upper, func(key, value []byte) error {
-		if !r.leaves(key) {
-			return nil
+	it, err := r.store.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return readFailed("purge", err)
+	}
+	for ok := it.First(); ok && r.removed.done < limit; ok = it.Next() {
+		if !r.leaves(it.Key()) {
+			continue
 		}
+		value := it.LazyValue()
 		r.removed.done++
-		r.removed.bytes += doneOverhead + int64(len(value))
+		r.removed.bytes += doneOverhead + int64(value.Len())
 		if r.bucket.kind == stamped {
-			r.newest = timeAt(key[5:])
+			r.newest = timeAt(it.Key()[5:])
 		}
-		if r.removed.done < limit {
-			return nil
-		}
-		r.bound = append(bytes.Clone(key), 0)
-		return errEnough
-	})
+		r.bound = append(append(r.bound[:0], it.Key()...), 0)
+	}
+	return readFailed("purge", errors.Join(it.Error(), it.Close()))
 }
 
 func (r *removal) fill(b *pebble.Batch) error {
