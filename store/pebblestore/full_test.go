@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/onceward/onceward/store"
 )
 
@@ -98,6 +100,37 @@ func TestFullDisk(t *testing.T) {
 	clock.move(3 * time.Hour) // a purge makes room
 	if res, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 1_000_000}); err != nil || res.Removed != len(done) {
 		t.Errorf("removed %d, %v; want %d", res.Removed, err, len(done))
+	}
+}
+
+// A write that finds the disk full gets the ballast's room, and new claims have none until the ballast is there again.
+func TestBallastIsGivenUp(t *testing.T) {
+	dir := smallDisk(t, 16<<20)
+	d, err := newDisk(vfs.Default, dir, 2<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.refuse(0); err != nil || d.loose {
+		t.Fatalf("on an empty disk: %v, ballast given up: %v", err, d.loose)
+	}
+	filler(t, dir, "filler")
+	f, err := d.watch(vfs.Default).Create(filepath.Join(dir, "log"), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write(make([]byte, 1<<20)); err != nil || !d.loose {
+		t.Errorf("a write on a full disk: %v, ballast given up: %v", err, d.loose)
+	}
+	if err := d.refuse(0); !errors.Is(err, store.ErrFull) {
+		t.Errorf("a claim after it: %v; want ErrFull", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "filler")); err != nil {
+		t.Fatal(err)
+	}
+	d.looked = time.Time{}
+	if err := d.refuse(0); err != nil || d.loose {
+		t.Errorf("once there is room: %v, ballast given up: %v", err, d.loose)
 	}
 }
 

@@ -171,7 +171,7 @@ func TestRemovedBucketIsNeverFilledAgain(t *testing.T) {
 	sound(t, s)
 }
 
-// A step passes the gate until its write is durable, and a removal lets nobody pass.
+// A step has its record alone and passes the gate until its write is durable, and a removal lets nobody pass.
 func TestRemovalAndStepsExcludeEachOther(t *testing.T) {
 	var s *Store
 	seen := map[string]bool{}
@@ -183,6 +183,9 @@ func TestRemovalAndStepsExcludeEachOther(t *testing.T) {
 			if gate.TryLock() {
 				t.Errorf("%s: a removal may begin", point)
 				gate.Unlock()
+			}
+			if locked(s) != 1 {
+				t.Errorf("%s: another step of the record may begin", point)
 			}
 		case "re-home", "removed":
 			if gate.TryRLock() {
@@ -205,6 +208,18 @@ func TestRemovalAndStepsExcludeEachOther(t *testing.T) {
 }
 
 func replyOf(key string) string { return strings.Repeat(key+" ", 100) }
+
+// locked counts the stripes that are locked.
+func locked(s *Store) (n int) {
+	for i := range s.stripes {
+		if s.stripes[i].TryLock() {
+			s.stripes[i].Unlock()
+		} else {
+			n++
+		}
+	}
+	return n
+}
 
 // A bucket that lives on between two removed ones is not cut out with them.
 func TestCutSparesTheLiving(t *testing.T) {
