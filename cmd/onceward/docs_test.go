@@ -58,13 +58,16 @@ func notACommand(words []string) string {
 		return err.Error()
 	}
 	args := cmd.Flags().Args()
-	if cmd.Args != nil { // it says itself what it takes
+	switch {
+	case strings.Contains(cmd.Use, " ID"):
+		if len(args) > 1 || len(args) == 1 && !isID(args[0]) { // none: it is only named
+			return "one id is wanted, not " + strings.Join(args, " ")
+		}
+	case strings.Contains(cmd.Use, " DIR"): // it says itself what it takes
 		if err := cmd.Args(cmd, args); err != nil {
 			return err.Error()
 		}
-		return ""
-	}
-	if len(args) > 0 {
+	case len(args) > 0:
 		return "no such command, or an argument too many: " + strings.Join(args, " ")
 	}
 	return ""
