@@ -20,6 +20,7 @@ import (
 // On a partitioned table every row has a bucket: the stamp of its key; or 0, if its key is unstamped, or it was open, or not over, when its partition
 // was dropped, or it is older than the partitions. So a record is in one of two places.
 type layout struct {
+	schema              string
 	partitioned         bool
 	width, window, skew time.Duration // of partitions, and how long they are kept
 	prepared            bool          // statements are: their plans are kept
@@ -59,8 +60,8 @@ var pieces = []struct {
 	{regexp.MustCompile(`{planned standby}`), `pg_is_in_recovery()`,
 		`CASE WHEN set_config('plan_cache_mode', current_setting('onceward.plan_cache_mode'), true) IS NOT NULL THEN pg_is_in_recovery() END`, true},
 
-	// What a purge looks at: what is over in a partition falls with it.
-	{regexp.MustCompile(`{purged}`), ``, `bucket = 0 AND `, false},
+	// What a purge looks at: what is over in a partition falls with it. ONLY: it finds nothing if the table is a partitioned one by now.
+	{regexp.MustCompile(`{purged}`), `ONLY {schema}.records WHERE `, `{schema}.records WHERE bucket = 0 AND `, false},
 	{regexp.MustCompile(`{size}`), `pg_total_relation_size('{schema}.records')`,
 		`(SELECT sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree('{schema}.records') WHERE isleaf)`, false},
 }
@@ -88,10 +89,10 @@ func (l layout) at(args []any, stamp store.Time) []any {
 	return append(args, int64(stamp))
 }
 
-// findLayout asks the catalogue. Nobody need be allowed anything for it, and everybody may read the table of partitioning.
+// findLayout looks how the table is laid out. Everybody may read the table of partitioning.
 func findLayout(ctx context.Context, db querier, schema string) (l layout, err error) {
-	err = db.QueryRow(ctx, `SELECT coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1::text AND c.relname = 'records'), false)`, schema).Scan(&l.partitioned)
+	l.schema = schema
+	l.partitioned, err = isPartitioned(ctx, db, schema)
 	if err != nil || !l.partitioned {
 		return l, err
 	}
@@ -102,6 +103,25 @@ func findLayout(ctx context.Context, db querier, schema string) (l layout, err e
 	}
 	l.width, l.window, l.skew = time.Duration(width)*time.Millisecond, time.Duration(window)*time.Millisecond, time.Duration(skew)*time.Millisecond
 	return l, err
+}
+
+// unchanged is an error once a table that was plain has been laid out in partitions: then a purge would find nothing for ever, and nobody would notice.
+func (s *statements) unchanged(ctx context.Context, db querier) error {
+	if s.partitioned {
+		return nil
+	}
+	now, err := isPartitioned(ctx, db, s.schema)
+	if err == nil && now {
+		err = fmt.Errorf("%w: %s.records has been laid out in partitions since this process began: start this process anew", ErrSchema, s.schema)
+	}
+	return err
+}
+
+// isPartitioned asks the catalogue. Nobody need be allowed anything for it.
+func isPartitioned(ctx context.Context, db querier, schema string) (is bool, err error) {
+	err = db.QueryRow(ctx, `SELECT coalesce((SELECT c.relkind = 'p' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1::text AND c.relname = 'records'), false)`, schema).Scan(&is)
+	return is, err
 }
 
 // prepares says whether a pool keeps prepared statements.

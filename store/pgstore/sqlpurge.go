@@ -54,6 +54,8 @@ func (p *sqlPurger) clock(ctx context.Context) (now store.Time, err error) {
 	return now, err
 }
 
+func (p *sqlPurger) unchanged(ctx context.Context) error { return p.sql.unchanged(ctx, p) }
+
 func (p *sqlPurger) more(ctx context.Context, now store.Time) (more bool, err error) {
 	err = p.QueryRow(ctx, p.sql.more, int64(now)).Scan(&more)
 	return more, err

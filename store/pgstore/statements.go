@@ -123,16 +123,17 @@ ON CONFLICT (service) DO UPDATE SET watermark = greatest(w.watermark, excluded.w
 RETURNING greatest(watermark, {floor})`),
 
 		// What another maintainer is about to remove is skipped: two never wait for each other. ARRAY makes the subquery run once; joined with IN
-		// it may run once for each row, skip what this statement has removed already, and go past its LIMIT.
+		// it may run once for each row, skip what this statement has removed already, and go past its LIMIT. A ctid is a row's own in one table only: in a plain
+		// one, and in the partition of bucket 0.
 		purge: fill(`WITH gone AS (
-	DELETE FROM {schema}.records WHERE {purged}ctid = ANY (ARRAY(
-		SELECT ctid FROM {schema}.records WHERE {purged}purge_at <= $1::bigint ORDER BY purge_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED))
+	DELETE FROM {purged}ctid = ANY (ARRAY(
+		SELECT ctid FROM {purged}purge_at <= $1::bigint ORDER BY purge_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED))
 	RETURNING service, stamp
 )
 SELECT service, coalesce(max(stamp), 0), count(*) FROM gone GROUP BY service`),
 		forget: fill(`DELETE FROM {schema}.marks WHERE ctid = ANY (ARRAY(
 	SELECT ctid FROM {schema}.marks WHERE until < $1::bigint ORDER BY until LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`),
-		more: fill(`SELECT coalesce((SELECT min(purge_at) FROM {schema}.records WHERE {purged}purge_at IS NOT NULL) <= $1::bigint, false)`), // the index's left end; EXISTS reads the table
+		more: fill(`SELECT coalesce((SELECT min(purge_at) FROM {purged}purge_at IS NOT NULL) <= $1::bigint, false)`), // the index's left end; EXISTS reads the table
 
 		unknown: listing("lease", "lease IS NOT NULL AND state = 2 AND lease <= env.now"),
 		open:    listing("lease", "lease IS NOT NULL AND NOT (state = 2 AND lease <= env.now)"),

@@ -49,6 +49,7 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (store.PurgeRes
 // purging is a way to the database for a purge: by pgx, or by database/sql.
 type purging interface {
 	clock(ctx context.Context) (store.Time, error)
+	unchanged(ctx context.Context) error // [ErrSchema] if the table has been laid out anew
 
 	// purgeSome removes records and raises the watermarks of their services, in one transaction: others see both or neither.
 	purgeSome(ctx context.Context, now store.Time, limit int) (int, error)
@@ -65,6 +66,9 @@ func purge(ctx context.Context, way purging, q store.PurgeRequest) (res store.Pu
 	}
 	if off := res.Now.Sub(q.Expect); q.Expect != 0 && off.Abs() > q.Tolerance {
 		return res, store.ErrClock
+	}
+	if err = way.unchanged(ctx); err != nil {
+		return res, failed("purge", err)
 	}
 	for full := true; full && res.Removed < q.Limit; {
 		limit := min(batch, q.Limit-res.Removed)
@@ -96,6 +100,8 @@ func (s *Store) clock(ctx context.Context) (now store.Time, err error) {
 	s.see(now)
 	return now, err
 }
+
+func (s *Store) unchanged(ctx context.Context) error { return s.sql.unchanged(ctx, s.pool) }
 
 func (s *Store) more(ctx context.Context, now store.Time) (more bool, err error) {
 	err = s.pool.QueryRow(ctx, s.sql.more, int64(now)).Scan(&more)
