@@ -11,14 +11,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/store"
 )
 
 // layout is how the table of records is laid out. A process finds it when it opens the table, and its statements fit no other: on a table that
 // was laid out anew meanwhile they fail, and nothing is executed.
 //
-// On a partitioned table every row has a bucket: the stamp of its key; or 0, if its key is unstamped, or it was open, or not over, when its partition
-// was dropped, or it is older than the partitions. So a record is in one of two places.
+// On a partitioned table every row has a bucket: the stamp of its key, as whoever made it saw it; or 0, if it saw none, or the row was open, or not over, when its
+// partition was dropped, or it is older than the partitions. So a record is in one of two places.
 type layout struct {
 	schema              string
 	partitioned         bool
@@ -81,10 +82,17 @@ func (l layout) fit(statement string) string {
 	return statement
 }
 
-// at is the last argument of a statement that looks a record up, where it has one: where it may be.
-func (l layout) at(args []any, stamp store.Time) []any {
+// at is the last argument of a statement that looks a record up, where it has one: where it may be, other than in bucket 0. A process that takes the time in a
+// UUIDv7 for a stamp, and one that does not, see each other's records: the time stands in the key, for both.
+func (l layout) at(args []any, who store.Identity) []any {
 	if !l.partitioned {
 		return args
+	}
+	stamp := who.Stamp
+	if key, err := onceward.ParseKey(who.Key); stamp == 0 && err == nil {
+		if aged, ok := key.UUIDv7Time(); ok {
+			stamp = store.TimeOf(aged)
+		}
 	}
 	return append(args, int64(stamp))
 }

@@ -32,9 +32,9 @@ func (l *pgxLink) open(ctx context.Context, q entry) (session, found, error) {
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
 	b.Queue(l.own.lock, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID)).Query(func(r pgx.Rows) error { return scanFirst(r, &f.waited) })
 	if q.after == (origin{}) {
-		b.Queue(l.own.enterPacked, l.sql.at([]any{q.who.ID[:], []byte(q.who.Service)}, q.who.Stamp)...).Query(func(r pgx.Rows) error { return scanPacked(r, &f, &s.from) })
+		b.Queue(l.own.enterPacked, l.sql.at([]any{q.who.ID[:], []byte(q.who.Service)}, q.who)...).Query(func(r pgx.Rows) error { return scanPacked(r, &f, &s.from) })
 	} else {
-		b.Queue(l.own.enter, l.sql.at(append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...), q.who.Stamp)...).
+		b.Queue(l.own.enter, l.sql.at(append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...), q.who)...).
 			QueryRow(func(r pgx.Row) error { return r.Scan(f.entered(&s.from)...) })
 	}
 	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)

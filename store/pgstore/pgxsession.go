@@ -113,7 +113,7 @@ func (s *pgxSession) remember(q entry, old, done store.Record, k keeping) (f fou
 	var b pgx.Batch
 	b.BeginTx(pgx.TxOptions{IsoLevel: q.isolation, AccessMode: pgx.ReadWrite})
 	b.Queue(s.link.own.lock, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
-	b.Queue(s.link.own.remember, s.link.sql.at(append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number))), done.Stamp)...)
+	b.Queue(s.link.own.remember, s.link.sql.at(append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number))), done.Identity)...)
 	b.Queue(commit)
 	var tag pgconn.CommandTag
 	err = s.flight(q.wait+s.link.commit, &b, func(r pgx.BatchResults) (err error) {

@@ -23,7 +23,7 @@ func (s *Store) load(ctx context.Context, who store.Identity, op string) (f foun
 		return f, err
 	}
 	noToken := store.Token{}
-	err = s.pool.QueryRow(ctx, s.sql.read, s.sql.at([]any{who.ID[:], []byte(who.Service), noToken[:], s.last.Load()}, who.Stamp)...).Scan(f.targets()...)
+	err = s.pool.QueryRow(ctx, s.sql.read, s.sql.at([]any{who.ID[:], []byte(who.Service), noToken[:], s.last.Load()}, who)...).Scan(f.targets()...)
 	if err == nil {
 		err = f.primary()
 	}

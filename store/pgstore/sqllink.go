@@ -46,7 +46,7 @@ func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
 		if s.isPgx() { // which would prepare it
 			mode = append(mode, pgx.QueryExecModeSimpleProtocol)
 		}
-		row := conn.QueryRowContext(bounded, inline(l.own.enter, l.sql.at(append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...), q.who.Stamp)...), mode...)
+		row := conn.QueryRowContext(bounded, inline(l.own.enter, l.sql.at(append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...), q.who)...), mode...)
 		err = row.Scan(f.entered(&s.from)...)
 	}
 	if err != nil {

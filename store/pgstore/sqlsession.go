@@ -120,7 +120,7 @@ func (s *sqlSession) remember(q entry, old, done store.Record, k keeping) (f fou
 		return f, true, again.finish(old, done, k)
 	}
 	s.open = true
-	err = s.flight(q.wait+s.link.commit, s.link.beginning(q)+"; "+inline(s.link.own.rememberOrRaise, s.link.sql.at(append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number))), done.Stamp)...)+"; COMMIT")
+	err = s.flight(q.wait+s.link.commit, s.link.beginning(q)+"; "+inline(s.link.own.rememberOrRaise, s.link.sql.at(append(doneArgs(millisDown(k.window), done, k), orNull(store.Time(s.from.number))), done.Identity)...)+"; COMMIT")
 	return f, err == nil, err
 }
 

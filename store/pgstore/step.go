@@ -58,7 +58,7 @@ func (s *Store) step(ctx context.Context, op string, who store.Identity, t store
 				b.Queue(begin)
 				b.Queue(holdBriefly, s.config.stall)
 				b.Queue(s.sql.lockStep, idLock(who.ID), lockService, serviceLock(who.Service))
-				b.Queue(s.sql.read, s.sql.at([]any{who.ID[:], []byte(who.Service), t[:], s.last.Load()}, who.Stamp)...).
+				b.Queue(s.sql.read, s.sql.at([]any{who.ID[:], []byte(who.Service), t[:], s.last.Load()}, who)...).
 					QueryRow(func(r pgx.Row) error { return r.Scan(f.targets()...) })
 			}); err != nil {
 				return err
@@ -144,7 +144,7 @@ func (s *Store) createArgs(q store.ClaimRequest) []any {
 	return s.sql.at([]any{
 		q.ID[:], []byte(q.Service), q.Token[:], s.last.Load(), []byte(q.Principal), []byte(q.Key), orNull(q.Stamp), orNull(store.Time(q.Hint)), version, sum,
 		int16(q.Policy), int16(state), millis(q.Lease), int64(store.FirstVersion(q.Token)), int64(validUntil), millisDown(q.Window), millis(q.Guard),
-	}, q.Stamp)
+	}, q.Identity)
 }
 
 // complete is an owner's complete in one round trip. Settled if the record was open and the token's.
@@ -156,7 +156,7 @@ func (s *Store) complete(ctx context.Context, q store.AdvanceRequest) (a store.A
 	err = s.transact(ctx, func(b *pgx.Batch) {
 		b.Queue(s.sql.lockStep, idLock(q.ID), lockService, serviceLock(q.Service))
 		args := []any{q.ID[:], q.Token[:], s.last.Load(), int16(q.End), replyOf(q.End, q.Reply), millis(q.Window), millis(q.Guard), []byte(q.Service)}
-		b.Queue(s.sql.complete, s.sql.at(args, q.Stamp)...).
+		b.Queue(s.sql.complete, s.sql.at(args, q.Identity)...).
 			Query(func(rows pgx.Rows) error {
 				for rows.Next() {
 					settled = true

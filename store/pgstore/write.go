@@ -17,7 +17,7 @@ func (s *Store) write(b *pgx.Batch, who store.Identity, t store.Token, have stor
 	case step.Write == store.Put:
 		b.Queue(s.sql.update, s.sql.at([]any{who.ID[:], have.Token[:], int64(have.Version),
 			r.Token[:], int16(r.State), orNull(r.Lease), int64(r.Version), int32(r.Claims), int16(r.End),
-			r.Doubted, r.SafeNewKey, orNull(r.DoneAt), orNull(r.PurgeAt), replyOf(r.End, r.Reply)}, who.Stamp)...)
+			r.Doubted, r.SafeNewKey, orNull(r.DoneAt), orNull(r.PurgeAt), replyOf(r.End, r.Reply)}, who)...)
 	}
 	if step.Mark != 0 {
 		b.Queue(s.sql.mark, who.ID[:], t[:], int64(step.Mark))
@@ -41,7 +41,7 @@ func insertArgs(r store.Record) []any {
 
 // removeArgs are the parameters of [statements].remove.
 func (s *statements) removeArgs(r store.Record) []any {
-	return s.at([]any{r.ID[:], r.Token[:], int64(r.Version)}, r.Stamp)
+	return s.at([]any{r.ID[:], r.Token[:], int64(r.Version)}, r.Identity)
 }
 
 // inserting is the statement that writes a record in place of old.
