@@ -16,12 +16,17 @@ var partitionNames = regexp.MustCompile(`records_\d+_\d+, keys minted before [^;
 func TestPartitionsAreMadeAndDropped(t *testing.T) {
 	url := migrated(t)
 	o := onDatabase(t, url, "migrate", "postgres", "--apply", "--partitions", "6h")
-	if o.err != nil || !strings.Contains(o.out, "start every process that serves anew") || !strings.Contains(o.out, "6h0m0s wide, and kept for a window of 24h0m0s and 5m0s") {
+	if o.err != nil || !strings.Contains(o.out, "start every process anew") || !strings.Contains(o.out, "6h0m0s wide, and kept for a window of 24h0m0s and 5m0s") {
 		t.Errorf("%v\n%s", o.err, o.out)
 	}
 	o = onDatabase(t, url, "migrate", "postgres", "--apply", "--partitions", "1h", "--window", "2h")
-	if o.err != nil || strings.Contains(o.out, "anew") || !strings.Contains(o.out, "1h0m0s wide, and kept for a window of 2h0m0s") {
-		t.Errorf("again: %v\n%s", o.err, o.out)
+	if o.err != nil || strings.Contains(o.out, "anew") || !strings.Contains(o.out, "1h0m0s wide, and kept for a window of 2h0m0s and 5m0s") ||
+		!strings.Contains(o.notes, "they were kept for 24h0m0s and 5m0s") {
+		t.Errorf("again: %v\n%s%s", o.err, o.out, o.notes)
+	}
+	o = onDatabase(t, url, "migrate", "postgres", "--apply", "--partitions", "30m")
+	if o.err != nil || !strings.Contains(o.out, "30m0s wide, and kept for a window of 2h0m0s and 5m0s") || strings.Contains(o.notes, "they were kept") {
+		t.Errorf("another width only: %v\n%s%s", o.err, o.out, o.notes)
 	}
 	o = onDatabase(t, url, "maintain", "postgres")
 	got := partitionNames.ReplaceAllString(settled(o.out, url), "NAME")
@@ -51,6 +56,7 @@ func TestMaintainOfAPlainTable(t *testing.T) {
 	onDatabase(t, url, "maintain", "postgres", "--every", "0").refused(t, "--every", "1m")
 	onDatabase(t, url, "migrate", "postgres", "--print", "--partitions", "6h").refused(t, "--partitions goes with --apply")
 	onDatabase(t, url, "migrate", "postgres", "--apply", "--window", "6h").refused(t, "--window")
+	onDatabase(t, url, "migrate", "postgres", "--apply", "--partitions", "6h", "--window", "0").refused(t, "--window is 0s", "24h")
 	onDatabase(t, url, "migrate", "postgres", "--apply", "--partitions", "1s").refused(t, "PartitionConfig.Width", "window")
 	onDatabase(t, "", "maintain", "postgres").refused(t, "no database")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"github.com/onceward/onceward"
@@ -38,7 +39,7 @@ a role serve, and no more; the owner of the tables runs them.
 
 --apply --partitions WIDTH lays the table of records out in partitions by the time at which keys were minted: what is over is dropped and not removed
 row by row. It reads the table twice and locks it meanwhile; processes that serve have to be started anew; and from then on "onceward maintain
-postgres" has to run. A quarter of the window is a good width. Run it again to change the width of new partitions, or how long they are kept.`,
+postgres" has to run. A quarter of the window is a good width. Run it again to change the width of new partitions, or how long they are kept: what is left out stays.`,
 		Example: `  DATABASE_URL=postgres://owner@db.example/app onceward migrate postgres --apply
   onceward migrate postgres --print --dsn '' > migrations/0042_onceward.sql
   onceward migrate postgres --grants payouts | psql -1 "$DATABASE_URL"
@@ -73,8 +74,8 @@ postgres" has to run. A quarter of the window is a good width. Run it again to c
 	flags.BoolVar(&m.print, "print", false, "write the SQL of the missing migrations; of all of them without a database")
 	flags.BoolVar(&m.apply, "apply", false, "run the missing migrations")
 	flags.DurationVar(&m.partitions.Width, "partitions", 0, "with --apply, lay the table out in partitions of this `width`, like 6h")
-	flags.DurationVar(&m.partitions.Window, "window", onceward.DefaultWindow, "with --partitions, the longest window of all services on the table")
-	flags.DurationVar(&m.partitions.Skew, "skew", onceward.DefaultSkew, "with --partitions, the longest skew of all services on the table")
+	flags.DurationVar(&m.partitions.Window, "window", 0, fmt.Sprintf("with --partitions, the longest window of all services on the table (default as it is, at first %v)", onceward.DefaultWindow))
+	flags.DurationVar(&m.partitions.Skew, "skew", 0, fmt.Sprintf("with --partitions, the longest skew of all services on the table (default as it is, at first %v)", onceward.DefaultSkew))
 	flags.StringVar(&m.role, "grants", "", "write the least privileges that `ROLE` needs to serve")
 	return cmd
 }
@@ -115,15 +116,37 @@ func (m *migration) run(cmd *cobra.Command) error {
 	if !cmd.Flags().Changed("partitions") {
 		return nil
 	}
+	return m.partition(cmd, pool)
+}
+
+func (m *migration) partition(cmd *cobra.Command, pool *pgxpool.Pool) error {
+	for _, flag := range []string{"window", "skew"} {
+		if d, _ := cmd.Flags().GetDuration(flag); cmd.Flags().Changed(flag) && d <= 0 {
+			return fmt.Errorf("--%s is %v: use a time like 24h, or leave it out", flag, d)
+		}
+	}
+	was, _, err := pgstore.Partitioning(cmd.Context(), pool, m.schema)
+	if err != nil && !errors.Is(err, pgstore.ErrSchema) { // which Partition says, or mends
+		return err
+	}
 	m.partitions.Schema = m.schema
 	changed, err := pgstore.Partition(cmd.Context(), pool, m.partitions)
 	if err != nil {
 		return err
 	}
+	out := cmd.OutOrStdout()
 	if changed {
-		fmt.Fprintln(out, "laid the table out in partitions: start every process that serves anew, and run onceward maintain postgres from now on")
+		fmt.Fprintln(out, "laid the table out in partitions: start every process anew, and run onceward maintain postgres from now on")
 	}
-	fmt.Fprintf(out, "new partitions are %v wide, and kept for a window of %v and %v\n", m.partitions.Width, m.partitions.Window, m.partitions.Skew)
+	is, _, err := pgstore.Partitioning(cmd.Context(), pool, m.schema)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "new partitions are %v wide, and kept for a window of %v and %v\n", is.Width, is.Window, is.Skew)
+	if is.Window+is.Skew < was.Window+was.Skew {
+		fmt.Fprintf(cmd.ErrOrStderr(), "they were kept for %v and %v: services that remember keys for longer than now refuse to begin, and those that run refuse keys within their window, and alarm\n",
+			was.Window, was.Skew)
+	}
 	return nil
 }
 

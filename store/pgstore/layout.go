@@ -107,7 +107,7 @@ func findLayout(ctx context.Context, db querier, schema string) (l layout, err e
 	var width, window, skew int64
 	err = db.QueryRow(ctx, "SELECT width, keep_window, keep_skew FROM "+schema+".partitioning").Scan(&width, &window, &skew)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = fmt.Errorf("%w: %s.partitioning is empty: run \"onceward migrate postgres --partitions\" again", ErrSchema, schema)
+		err = fmt.Errorf("%w: %w: %s.partitioning is empty: run \"onceward migrate postgres --apply --partitions\" again", ErrSchema, errNoWidth, schema)
 	}
 	l.width, l.window, l.skew = time.Duration(width)*time.Millisecond, time.Duration(window)*time.Millisecond, time.Duration(skew)*time.Millisecond
 	return l, err
@@ -132,6 +132,8 @@ func isPartitioned(ctx context.Context, db querier, schema string) (is bool, err
 	return is, err
 }
 
+var errNoWidth = errors.New("how wide partitions are is not known")
+
 // prepares says whether a pool keeps prepared statements.
 func (l layout) prepares(pool *pgxpool.Pool) layout {
 	c := pool.Config().ConnConfig
@@ -144,8 +146,8 @@ func (l layout) keeps(window, skew time.Duration) error {
 	if !l.partitioned || window+skew <= l.window+l.skew {
 		return nil
 	}
-	return fmt.Errorf("TransactConfig.Window = %v and Skew = %v: the partitions of this table are kept for %v and %v: "+
-		"run \"onceward migrate postgres --apply --partitions %v --window %v --skew %v\"", window, skew, l.window, l.skew, l.width, window, skew)
+	return fmt.Errorf("Window = %v and Skew = %v: the partitions of this table are kept for %v and %v: run "+
+		"\"onceward migrate postgres --apply --partitions %v --window %v --skew %v\", and start this process anew", window, skew, l.window, l.skew, l.width, window, skew)
 }
 
 // ofRecords says that an error of the server is about the table of records, or a partition of it.

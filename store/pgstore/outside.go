@@ -15,11 +15,19 @@ func isOutside(err error, schema string) bool {
 	return ours && server.Code == checkViolation && server.ConstraintName == ""
 }
 
-// madeAhead is an error while there is time to do something: a maintainer makes partitions two widths ahead, and one of them is used up.
-func (s *statements) madeAhead(ctx context.Context, db querier, now store.Time) error {
-	var newest, width store.Time
-	if err := db.QueryRow(ctx, s.ahead).Scan(&newest, &width); err != nil || newest >= now+width {
+// madeAhead is an error while there is time to do something: a maintainer makes partitions two widths ahead, and one of them is used up. It is one, too, once they
+// are kept for less than what this process has promised.
+func (s *statements) madeAhead(ctx context.Context, db querier, now store.Time, promise time.Duration) error {
+	var newest, width, window, skew store.Time
+	if err := db.QueryRow(ctx, s.ahead).Scan(&newest, &width, &window, &skew); err != nil {
 		return err
+	}
+	if kept := time.Duration(window+skew) * time.Millisecond; promise > kept {
+		return fmt.Errorf("%w for keys as old as this process has promised to remember them, %v with the skew: partitions are kept for %v: "+
+			"see the flags --window and --skew of onceward migrate postgres --partitions", ErrPartition, promise, kept)
+	}
+	if newest >= now+width {
+		return nil
 	}
 	return fmt.Errorf("%w for keys minted from %s on: run a maintainer, see onceward maintain postgres", ErrPartition, newest.Std().UTC().Format(time.RFC3339))
 }

@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,8 @@ import (
 	"github.com/onceward/onceward"
 )
 
-// PartitionConfig says how the table of records is partitioned. The zero value of each field but Width means its default.
+// PartitionConfig says how the table of records is partitioned. The zero value of each field but Width means its default; of Window and Skew, on a table that is
+// partitioned already, what they are.
 type PartitionConfig struct {
 	Schema string        // where the tables are; default [DefaultSchema]
 	Width  time.Duration // required: how much time one partition holds. A quarter of the window makes six or seven partitions at a time
@@ -23,32 +25,42 @@ type PartitionConfig struct {
 }
 
 func (c PartitionConfig) withDefaults() (PartitionConfig, error) {
-	if c.Window == 0 {
-		c.Window = onceward.DefaultWindow
-	}
-	if c.Skew == 0 {
-		c.Skew = onceward.DefaultSkew
-	}
 	if c.clock == "" {
 		c.clock = wallClock
 	}
 	schema, err := schemaName(c.Schema)
 	c.Schema = schema
-	faults := []error{err}
+	return c, c.faults(err)
+}
+
+// keeping fills in what is not given: on a table that is partitioned, what is.
+func (c PartitionConfig) keeping(was layout) (PartitionConfig, error) {
+	if c.Window == 0 {
+		c.Window = cmp.Or(was.window, onceward.DefaultWindow)
+	}
+	if c.Skew == 0 {
+		c.Skew = cmp.Or(was.skew, onceward.DefaultSkew)
+	}
+	return c, c.faults(nil)
+}
+
+// faults names every fault at once; what is not given yet has none.
+func (c PartitionConfig) faults(err error) error {
+	all := []error{err}
 	require := func(ok bool, field string, value any, rule string) {
 		if !ok {
-			faults = append(faults, fmt.Errorf("PartitionConfig.%s = %v: %s", field, value, rule))
+			all = append(all, fmt.Errorf("PartitionConfig.%s = %v: %s", field, value, rule))
 		}
 	}
-	require(c.Window >= time.Second && c.Window <= maxWindow, "Window", c.Window, "must be between 1s and 10 years")
-	require(c.Skew > 0 && c.Skew <= 24*time.Hour, "Skew", c.Skew, "must be positive, and at most 24h")
+	require(c.Window == 0 || c.Window >= time.Second && c.Window <= maxWindow, "Window", c.Window, "must be between 1s and 10 years")
+	require(c.Skew >= 0 && c.Skew <= 24*time.Hour, "Skew", c.Skew, "must be positive, and at most 24h")
 	require(c.Width >= c.Window/mostPartitions, "Width", c.Width,
 		fmt.Sprintf("must be at least a %dth of the window: each statement locks every partition", mostPartitions))
 	require(c.Width >= time.Second && c.Width <= maxWindow, "Width", c.Width, "must be between 1s and 10 years")
-	if err := errors.Join(faults...); err != nil {
-		return c, &onceward.Error{Op: "partition", Err: onceward.ErrConfig, Cause: err}
+	if err := errors.Join(all...); err != nil {
+		return &onceward.Error{Op: "partition", Err: onceward.ErrConfig, Cause: err}
 	}
-	return c, nil
+	return nil
 }
 
 // mostPartitions bounds how many partitions there are for a window.
@@ -56,8 +68,9 @@ const mostPartitions = 50
 
 // Partition lays the table of records out anew: keys with a stamp go into partitions by it, so that what is over is dropped and not removed row by row. All
 // else, and all that is there already, stays in one plain partition, where it is. It takes one transaction, which reads the table twice and locks it meanwhile: processes that are
-// running fail from then on, executing nothing, until they are started anew. Run on a partitioned table it changes what Width, Window and Skew are from here on:
-// partitions that are there keep their bounds, for nothing would be gained by writing them anew. A [Maintainer] has to run from now on.
+// running fail from then on, executing nothing, until they are started anew. Run on a partitioned table it changes what Width is from here on, and Window and Skew if
+// they are given: partitions that are there keep their bounds, for nothing would be gained by writing them anew. Before Window or Skew become shorter, all services
+// have to have a shorter one. A [Maintainer] has to run from now on.
 //
 // It needs the owner of the tables, tables that [Migrate] has made, and PostgreSQL 14 or newer. changed says whether the table was plain.
 func Partition(ctx context.Context, db Beginner, c PartitionConfig) (changed bool, err error) {
@@ -76,15 +89,24 @@ func Partition(ctx context.Context, db Beginner, c PartitionConfig) (changed boo
 	if _, err = tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1::int, 0)", lockMigrate); err != nil {
 		return false, err
 	}
+	was, err := findLayout(ctx, tx, c.Schema)
+	if err != nil && !errors.Is(err, errNoWidth) {
+		return false, err
+	}
+	if c, err = c.keeping(was); err != nil {
+		return false, err
+	}
 	have, err := readVersion(ctx, tx, c.Schema)
 	if err == nil {
 		err = have.fault(c.Schema)
 	}
-	if err == nil {
-		changed, err = c.layOut(ctx, tx)
+	if err == nil && !was.partitioned {
+		changed, err = true, c.layOut(ctx, tx)
 	}
 	if err == nil {
-		_, err = tx.Exec(ctx, "UPDATE "+c.Schema+".partitioning SET width = $1, keep_window = $2, keep_skew = $3", millis(c.Width), millis(c.Window), millis(c.Skew))
+		_, err = tx.Exec(ctx, "INSERT INTO "+c.Schema+".partitioning (width, keep_window, keep_skew) VALUES ($1, $2, $3) "+
+			"ON CONFLICT (one) DO UPDATE SET width = excluded.width, keep_window = excluded.keep_window, keep_skew = excluded.keep_skew",
+			millis(c.Width), millis(c.Window), millis(c.Skew))
 	}
 	if err == nil {
 		_, err = makeAhead(ctx, tx, c)
@@ -95,18 +117,32 @@ func Partition(ctx context.Context, db Beginner, c PartitionConfig) (changed boo
 	return changed, tx.Commit(ctx)
 }
 
-func (c PartitionConfig) layOut(ctx context.Context, tx pgx.Tx) (changed bool, err error) {
+func (c PartitionConfig) layOut(ctx context.Context, tx pgx.Tx) error {
 	var version int
-	var partitioned bool
-	if err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, relkind = 'p' FROM pg_catalog.pg_class WHERE oid = $1::regclass`, c.Schema+".records").
-		Scan(&version, &partitioned); err != nil || partitioned {
-		return false, err
+	if err := tx.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+		return err
 	}
 	if version < 140000 {
-		return false, fmt.Errorf("%w: partitions need PostgreSQL 14 or newer, for DETACH … CONCURRENTLY", ErrSchema)
+		return fmt.Errorf("%w: partitions need PostgreSQL 14 or newer, for DETACH … CONCURRENTLY", ErrSchema)
 	}
-	_, err = tx.Conn().PgConn().Exec(ctx, strings.ReplaceAll(partitionSQL, "{schema}", c.Schema)).ReadAll()
-	return true, err
+	_, err := tx.Conn().PgConn().Exec(ctx, strings.ReplaceAll(partitionSQL, "{schema}", c.Schema)).ReadAll()
+	return err
+}
+
+// Partitioning says how the table of records in a schema ("": [DefaultSchema]) is partitioned. ok is false if it is not.
+func Partitioning(ctx context.Context, db Beginner, schema string) (c PartitionConfig, ok bool, err error) {
+	if schema, err = schemaName(schema); err != nil {
+		return PartitionConfig{}, false, err
+	}
+	var l layout
+	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
+		l, err = findLayout(ctx, tx, schema)
+		return err
+	})
+	if err != nil || !l.partitioned {
+		return PartitionConfig{}, false, failed("read the layout", err)
+	}
+	return PartitionConfig{Schema: schema, Width: l.width, Window: l.window, Skew: l.skew}, true, nil
 }
 
 func failedPartition(err error) error {

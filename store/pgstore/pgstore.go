@@ -19,6 +19,7 @@ type Store struct {
 	once    sync.Once
 	tended  bool // its own maintainer makes partitions: Purge need not look whether somebody does
 	seen
+	promised
 }
 
 var _ store.Store = (*Store)(nil)

@@ -16,6 +16,7 @@ type sqlPurger struct {
 	db   *sql.DB
 	sql  statements
 	seen seen
+	promised
 }
 
 // Purge is [Store.Purge].
@@ -73,7 +74,7 @@ func (p *sqlPurger) ahead(ctx context.Context, now store.Time) error {
 	if !p.sql.partitioned {
 		return nil
 	}
-	return p.sql.madeAhead(ctx, p, now)
+	return p.sql.madeAhead(ctx, p, now, p.forHowLong())
 }
 
 func (p *sqlPurger) purgeSome(ctx context.Context, now store.Time, limit int) (n int, err error) {

@@ -160,7 +160,7 @@ SELECT now, CASE WHEN $2::bytea = '' THEN 0 ELSE {watermark $2} END,
 	CASE WHEN $2::bytea = '' THEN {size} ELSE 0 END
 FROM env, opened, done`),
 		ahead: fill(`SELECT (SELECT coalesce(max(substring(c.relname FROM '^records_[0-9]+_([0-9]+)$')::bigint), 0) FROM pg_catalog.pg_inherits i
-	JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '{schema}.records'::regclass), width FROM {schema}.partitioning`),
+	JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '{schema}.records'::regclass), width, keep_window, keep_skew FROM {schema}.partitioning`),
 		estimate: fill(`EXPLAIN (FORMAT JSON) SELECT FROM {schema}.records WHERE purge_at IS NOT NULL`),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -107,6 +108,7 @@ func (s *Store) create(ctx context.Context, q store.ClaimRequest) (a store.Answe
 	if err := s.over(ctx); err != nil {
 		return a, false, err
 	}
+	s.promise(q.Window, q.Guard)
 	var f found
 	var made bool
 	err = s.transact(ctx, func(b *pgx.Batch) {
@@ -116,12 +118,24 @@ func (s *Store) create(ctx context.Context, q store.ClaimRequest) (a store.Answe
 	if err != nil {
 		return a, false, failed("claim", err)
 	}
-	step := store.Claim(f.record(), q, f.env())
+	have := f.record()
+	step := store.Claim(have, q, f.env())
+	if short := s.keptFor(q); short != nil && have.State == store.Absent && step.Write == store.Put {
+		return a, false, failed("claim", fmt.Errorf("%w: %w: %w", ErrPartition, store.ErrFull, short))
+	}
 	if made != (step.Write == store.Put) {
 		return a, false, nil
 	}
 	s.see(step.Answer.Now)
 	return step.Answer, true, nil
+}
+
+// keptFor is an error if the key would be refused as expired within its window.
+func (s *Store) keptFor(q store.ClaimRequest) error {
+	if q.Stamp == 0 {
+		return nil
+	}
+	return s.sql.keeps(q.Window, q.Guard)
 }
 
 func (s *Store) createArgs(q store.ClaimRequest) []any {
@@ -136,8 +150,8 @@ func (s *Store) createArgs(q store.ClaimRequest) []any {
 	}
 	validUntil := q.ValidUntil
 	switch {
-	case q.Horizon > q.Window:
-		validUntil = -1 // C11: nothing is created
+	case q.Horizon > q.Window, s.keptFor(q) != nil:
+		validUntil = -1 // nothing is created: C11, or [Store.create] says why
 	case validUntil == 0:
 		validUntil = endOfTime
 	}

@@ -29,7 +29,9 @@ func NewTransactor(ctx context.Context, pool *pgxpool.Pool, c TransactConfig) (*
 	if err != nil {
 		return nil, err
 	}
-	return &Transactor{newEngine(c, &pgxLink{texts: newTexts(c, l), pool: pool, schema: c.Schema}, on(pool, Config{Schema: c.Schema, clock: c.clock, stall: defaultStall}, traits, l), traits)}, nil
+	table := on(pool, Config{Schema: c.Schema, clock: c.clock, stall: defaultStall}, traits, l)
+	table.promise(c.Window, c.Skew)
+	return &Transactor{newEngine(c, &pgxLink{texts: newTexts(c, l), pool: pool, schema: c.Schema}, table, traits)}, nil
 }
 
 // Transact carries out a plain function once per key, in the transaction that it is given. See [onceward.Executor] for what comes back.

@@ -117,7 +117,7 @@ func (s *Store) ahead(ctx context.Context, now store.Time) error {
 	if !s.sql.partitioned || s.tended {
 		return nil
 	}
-	return s.sql.madeAhead(ctx, s.pool, now)
+	return s.sql.madeAhead(ctx, s.pool, now, s.forHowLong())
 }
 
 // leaving is what a purge removes of one service.
