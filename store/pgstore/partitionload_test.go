@@ -41,7 +41,7 @@ func seedOf(t *testing.T) uint64 {
 // isolation level, some of them long after their partition went. Each key is carried out at most once, and who was told of a reply finds it in the books.
 func TestKeysRunOnceWhilePartitionsGo(t *testing.T) {
 	seed := seedOf(t)
-	rounds, each := 12, 25
+	rounds, each := 8, 25
 	if os.Getenv("ONCEWARD_SOAK") != "" {
 		rounds, each = 200, 50
 	}
