@@ -63,8 +63,9 @@ func (c PartitionConfig) faults(err error) error {
 	return nil
 }
 
-// mostPartitions bounds how many partitions there are for a window.
-const mostPartitions = 50
+// mostPartitions bounds how many partitions there are for a window. A transaction locks each, and its three indexes: 116 locks. A server has room for twice
+// max_locks_per_transaction of them, 128 by default, in each of max_connections at once; beyond, operations fail with "out of shared memory".
+const mostPartitions = 24
 
 // Partition lays the table of records out anew: keys with a stamp go into partitions by it, so that what is over is dropped and not removed row by row. All
 // else, and all that is there already, stays in one plain partition, where it is. It takes one transaction, which reads the table twice and locks it meanwhile: processes that are

@@ -1,10 +1,16 @@
 package pgstore
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/onceward/onceward"
 )
 
 // A row purge leaves partitions alone: what is over there falls with them.
@@ -49,5 +55,30 @@ func TestPartitionFallsInConstantTime(t *testing.T) {
 	}
 	if small, large := cost(few), cost(many); large-small > 10*int64(many-few) { // a row that is removed writes some 60 bytes
 		t.Errorf("%d bytes of log with %d rows, %d with %d: not constant", small, few, large, many)
+	}
+}
+
+// At the narrowest width that is allowed, a server with default settings has room for the locks of all of its connections: twice max_locks_per_transaction for each.
+func TestNarrowestPartitionsFitTheLocks(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	narrowest := onceward.DefaultWindow / 24
+	if _, err := Partition(t.Context(), db.owner, PartitionConfig{Schema: b.schema, Width: narrowest - time.Second}); !errors.Is(err, onceward.ErrConfig) {
+		t.Errorf("a narrower width: %v", err)
+	}
+	db.partition(t, b.schema, narrowest)
+	key, err := onceward.TypeID{}.Mint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locks, room int
+	_, err = b.transactor(t, db.pool, TransactConfig{}).Transact(t.Context(), callOf(key), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
+		if err := tx.QueryRow(ctx, "SELECT count(*), 2 * current_setting('max_locks_per_transaction')::int FROM pg_locks WHERE pid = pg_backend_pid()").Scan(&locks, &room); err != nil {
+			t.Error(err)
+		}
+		return b.pay(key)(ctx, tx)
+	})
+	if err != nil || locks == 0 || locks > room {
+		t.Errorf("one transaction has %d locks, there is room for %d; %v", locks, room, err)
 	}
 }
