@@ -21,13 +21,16 @@ type PartitionConfig struct {
 	Window time.Duration // default 24 h: the longest window of all services on this table
 	Skew   time.Duration // default 5 min: the longest skew of all services on this table
 
-	clock string
+	clock           string
+	patience, pause time.Duration // of one try to lock the table, and until the next; tests set them
+	stall           string        // how long the transaction may be left alone; tests set it
 }
 
 func (c PartitionConfig) withDefaults() (PartitionConfig, error) {
 	if c.clock == "" {
 		c.clock = wallClock
 	}
+	c.patience, c.pause, c.stall = cmp.Or(c.patience, time.Second), cmp.Or(c.pause, 2*time.Second), cmp.Or(c.stall, defaultStall)
 	schema, err := schemaName(c.Schema)
 	c.Schema = schema
 	return c, c.faults(err)
@@ -67,9 +70,15 @@ func (c PartitionConfig) faults(err error) error {
 // max_locks_per_transaction of them, 128 by default, in each of max_connections at once; beyond, operations fail with "out of shared memory".
 const mostPartitions = 24
 
+// conversions is how often the table is tried to be locked: for a minute.
+const conversions = 20
+
 // Partition lays the table of records out anew: keys with a stamp go into partitions by it, so that what is over is dropped and not removed row by row. All
 // else, and all that is there already, stays in one plain partition, where it is. It takes one transaction, which reads the table twice and locks it meanwhile: processes that are
-// running fail from then on, executing nothing, until they are started anew. Run on a partitioned table it changes what Width is from here on, and Window and Skew if
+// running fail from then on, executing nothing, until they are started anew. While a function runs in a transaction on the table it cannot be locked, and whoever
+// comes after that waits: so it is tried for a second at a time, for a minute.
+//
+// Run on a partitioned table it changes what Width is from here on, and Window and Skew if
 // they are given: partitions that are there keep their bounds, for nothing would be gained by writing them anew. Before Window or Skew become shorter, all services
 // have to have a shorter one. A [Maintainer] has to run from now on.
 //
@@ -78,15 +87,34 @@ func Partition(ctx context.Context, db Beginner, c PartitionConfig) (changed boo
 	if c, err = c.withDefaults(); err != nil {
 		return false, err
 	}
+	for n := 1; ; n++ {
+		changed, err = c.layOutOrChange(ctx, db)
+		if n == conversions || !isCode(err, lockNotAvailable, deadlock) {
+			return changed, failedPartition(err)
+		}
+		pause := time.NewTimer(c.pause) // for those who have waited behind us
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return false, failedPartition(errors.Join(context.Cause(ctx), err))
+		}
+	}
+}
+
+func (c PartitionConfig) layOutOrChange(ctx context.Context, db Beginner) (changed bool, err error) {
 	tx, err := db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
 	if err != nil {
-		return false, failedPartition(err)
+		return false, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(failedPartition(err), ignoreClosed(tx.Rollback(context.WithoutCancel(ctx))))
+			changed, err = false, errors.Join(err, ignoreClosed(tx.Rollback(context.WithoutCancel(ctx))))
 		}
 	}()
+	if _, err = tx.Exec(ctx, holdBriefly, c.stall); err != nil { // a process that stalls here would keep everybody from the table
+		return false, err
+	}
 	if _, err = tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1::int, 0)", lockMigrate); err != nil {
 		return false, err
 	}
@@ -126,7 +154,7 @@ func (c PartitionConfig) layOut(ctx context.Context, tx pgx.Tx) error {
 	if version < 140000 {
 		return fmt.Errorf("%w: partitions need PostgreSQL 14 or newer, for DETACH … CONCURRENTLY", ErrSchema)
 	}
-	_, err := tx.Conn().PgConn().Exec(ctx, strings.ReplaceAll(partitionSQL, "{schema}", c.Schema)).ReadAll()
+	_, err := tx.Conn().PgConn().Exec(ctx, strings.NewReplacer("{schema}", c.Schema, "{patience}", inMillis(c.patience)).Replace(partitionSQL)).ReadAll()
 	return err
 }
 
@@ -147,6 +175,9 @@ func Partitioning(ctx context.Context, db Beginner, schema string) (c PartitionC
 }
 
 func failedPartition(err error) error {
+	if errors.Is(err, onceward.ErrConfig) {
+		return err
+	}
 	if isCode(err, "42501") {
 		return fmt.Errorf("pgstore: partition: %w: %w (connect as the owner of the tables)", ErrGrants, err)
 	}

@@ -2,9 +2,8 @@ package pgstore
 
 // partitionSQL makes the plain table a partition of a new one. Its rows stay where they are; its new key is built by reading them.
 const partitionSQL = `
-SET LOCAL lock_timeout = '10s';
+SET LOCAL lock_timeout = '{patience}';
 LOCK TABLE {schema}.records IN ACCESS EXCLUSIVE MODE;
-RESET lock_timeout;
 ALTER TABLE {schema}.records RENAME TO records_plain;
 ALTER TABLE {schema}.records_plain ADD COLUMN bucket bigint NOT NULL DEFAULT 0;
 ALTER TABLE {schema}.records_plain ALTER COLUMN bucket DROP DEFAULT;
