@@ -46,9 +46,9 @@ func failed(op string, err error) error {
 		return fmt.Errorf("pgstore: %s: %w: %w: %w (the stamp is newer than the newest partition: does a maintainer run? see onceward maintain postgres. "+
 			"Or the layout of the table has changed since this process began: start it anew)", op, ErrPartition, store.ErrFull, err)
 	}
-	var server *pgconn.PgError
+	var server serverError
 	if errors.As(err, &server) {
-		if h, ok := hints[server.Code]; ok {
+		if h, ok := hints[server.SQLState()]; ok {
 			return fmt.Errorf("pgstore: %s: %w: %w (%s)", op, h.is, err, h.hint)
 		}
 	}

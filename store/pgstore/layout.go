@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/onceward/onceward"
@@ -149,22 +148,3 @@ func (l layout) keeps(window, skew time.Duration) error {
 	return fmt.Errorf("Window = %v and Skew = %v: the partitions of this table are kept for %v and %v: run "+
 		"\"onceward migrate postgres --apply --partitions %v --window %v --skew %v\", and start this process anew", window, skew, l.window, l.skew, l.width, window, skew)
 }
-
-// ofRecords says that an error of the server is about the table of records, or a partition of it.
-func ofRecords(err error, schema string) (*pgconn.PgError, bool) {
-	var server *pgconn.PgError
-	if !errors.As(err, &server) || schema != "" && server.SchemaName != schema {
-		return nil, false
-	}
-	return server, server.TableName == "records" || partitionName.MatchString(server.TableName)
-}
-
-var partitionName = regexp.MustCompile(`^records_(plain|[0-9]+_[0-9]+)$`)
-
-// isTaken says that the index of the table has refused a second row of an operation. It is the table's only unique one, in each partition.
-func isTaken(err error, schema string) bool {
-	server, ours := ofRecords(err, schema)
-	return ours && server.Code == uniqueViolation
-}
-
-const checkViolation = "23514"

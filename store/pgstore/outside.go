@@ -9,12 +9,6 @@ import (
 	"github.com/onceward/onceward/store"
 )
 
-// isOutside says that no partition takes a new row: its stamp is above the newest, or it has no bucket, because the layout has changed.
-func isOutside(err error, schema string) bool {
-	server, ours := ofRecords(err, schema)
-	return ours && server.Code == checkViolation && server.ConstraintName == ""
-}
-
 // madeAhead is an error while there is time to do something: a maintainer makes partitions two widths ahead, and one of them is used up. It is one, too, once they
 // are kept for less than what this process has promised.
 func (s *statements) madeAhead(ctx context.Context, db querier, now store.Time, promise time.Duration) error {

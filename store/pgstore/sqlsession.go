@@ -76,6 +76,8 @@ func (s *sqlSession) flight(limit time.Duration, text string) error {
 		s.open = false // each of our texts ends with COMMIT or ROLLBACK
 	case isCode(err, oddSquareRoot):
 		return fmt.Errorf("%w: %w", ErrEnded, err)
+	case isTaken(err, s.link.sql.schema):
+		return fmt.Errorf("%w: %w", errTaken, err)
 	case isLost(err):
 		return fmt.Errorf("%w: %w", errCut, err)
 	}

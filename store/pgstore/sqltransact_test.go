@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -31,6 +32,37 @@ func (s strangers) Connect(ctx context.Context) (driver.Conn, error) {
 func (s strangers) Driver() driver.Driver { return nil }
 
 type stranger struct{ *stdlib.Conn }
+
+func (s stranger) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	result, err := s.Conn.ExecContext(ctx, query, args)
+	return result, estranged(err)
+}
+
+func (s stranger) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	rows, err := s.Conn.QueryContext(ctx, query, args)
+	return strangeRows{rows}, estranged(err)
+}
+
+type strangeRows struct{ driver.Rows }
+
+func (r strangeRows) Next(to []driver.Value) error { return estranged(r.Rows.Next(to)) }
+
+// strangeError is an error of the server in the way of lib/pq.
+type strangeError struct{ text, code, schema, table, constraint string }
+
+func (e *strangeError) Error() string    { return e.text }
+func (e *strangeError) SQLState() string { return e.code }
+func (e *strangeError) Get(field byte) string {
+	return map[byte]string{'s': e.schema, 't': e.table, 'n': e.constraint}[field]
+}
+
+func estranged(err error) error {
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		return &strangeError{server.Message, server.Code, server.SchemaName, server.TableName, server.ConstraintName}
+	}
+	return err
+}
 
 // openSQL opens pools of database/sql on a pgx pool's database: by pgx, and by a driver that we do not know.
 func openSQL(t *testing.T, pool *pgxpool.Pool) map[string]*sql.DB {

@@ -23,7 +23,7 @@ type SQLTransactor struct{ *engine }
 var _ onceward.Executor = (*SQLTransactor)(nil)
 
 // NewSQLTransactor is [NewTransactor] for a pool of database/sql. Its driver is pgx's stdlib, or another that sends a text without parameters as it is
-// and whose errors have a method SQLState.
+// and whose errors have a method SQLState, and Get for their other fields, like those of lib/pq.
 func NewSQLTransactor(ctx context.Context, db *sql.DB, c TransactConfig) (*SQLTransactor, error) {
 	c, err := c.withDefaults()
 	if err != nil {
