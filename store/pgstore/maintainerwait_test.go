@@ -34,8 +34,8 @@ func TestOlderSnapshotsAreWaitedFor(t *testing.T) {
 		if err := m.Maintain(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if floor := p.floor(t); floor != o.partition.to-1 {
-			t.Errorf("%s: the floor is %d, want %d", name, floor, o.partition.to-1)
+		if floor := p.floor(t); floor != o.newest() {
+			t.Errorf("%s: the floor is %d, want %d", name, floor, o.newest())
 		}
 		r.commit()
 	}
@@ -68,7 +68,7 @@ func TestFloorIsRaisedFirst(t *testing.T) {
 	seen := make(chan string, len(steps))
 	m := p.maintainer(t, func(c *MaintainConfig) {
 		c.step = func(of span, step string) error {
-			if floor := p.floor(t); step != "raise the floor" && floor != of.to-1 {
+			if floor := p.floor(t); step != "raise the floor" && floor != o.newest() {
 				t.Errorf("before %q of %v the floor is %d", step, of, floor)
 			}
 			if of == o.partition {
@@ -80,7 +80,7 @@ func TestFloorIsRaisedFirst(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- m.Maintain(t.Context()) }()
 	somebodyWaits(t, p.tables)
-	if floor := p.floor(t); floor >= o.partition.to-1 {
+	if floor := p.floor(t); floor >= o.newest() {
 		t.Errorf("the floor is %d while a step is under way", floor)
 	}
 	step.commit()

@@ -151,6 +151,9 @@ type old struct {
 	partition                              span
 }
 
+// newest is the newest stamp in the partition.
+func (o old) newest() store.Time { return o.lapsed.Record.Stamp }
+
 // fill is nearly, a little later: the partition is over.
 func (p *parted) fill(t testing.TB) old {
 	t.Helper()
@@ -200,8 +203,8 @@ func (p *parted) survived(t testing.TB, o old) {
 	if attached, others := p.spans(t); len(attached) == 0 || attached[0].from < o.partition.to || len(others) != 0 {
 		t.Fatalf("partitions %v, and tables that are none %v; want none up to %v", attached, others, o.partition)
 	}
-	if floor := p.floor(t); floor < o.partition.to-1 {
-		t.Errorf("the floor is %d, below the dropped partition's %d", floor, o.partition.to-1)
+	if floor := p.floor(t); floor != o.newest() {
+		t.Errorf("the floor is %d, the newest stamp in the dropped partition %d", floor, o.newest())
 	}
 	for name, a := range map[string]store.Answer{"recent": o.recent, "unknown": o.unknown, "started": o.started, "lapsed": o.lapsed} {
 		if at := p.bucket(t, a.Record.Identity); at != 0 {

@@ -138,7 +138,7 @@ func (c PartitionConfig) layOutOrChange(ctx context.Context, db Beginner) (chang
 			millis(c.Width), millis(c.Window), millis(c.Skew))
 	}
 	if err == nil {
-		_, err = makeAhead(ctx, tx, c)
+		_, _, err = makeAhead(ctx, tx, c)
 	}
 	if err != nil {
 		return false, err

@@ -2,7 +2,9 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,48 +18,61 @@ type span struct{ from, to store.Time }
 
 func (s span) table() string { return fmt.Sprintf("records_%d_%d", s.from, s.to) }
 
+func spanOf(table string) (s span, err error) {
+	parts := strings.Split(table, "_")
+	from, err1 := strconv.ParseInt(parts[1], 10, 64)
+	to, err2 := strconv.ParseInt(parts[2], 10, 64)
+	return span{store.Time(from), store.Time(to)}, errors.Join(err1, err2)
+}
+
 // next is the span behind at: to the next multiple of the width.
 func next(at store.Time, width time.Duration) span {
 	w := store.Time(millis(width))
 	return span{at, (at/w + 1) * w}
 }
 
-// makeAhead makes the partitions that are missing until two widths ahead, in one piece behind the newest. None is ever made below the watermark of
-// dropped ones: what is older than the window and has no partition is sealed first.
-func makeAhead(ctx context.Context, tx pgx.Tx, c PartitionConfig) (made []span, err error) {
+// makeAhead makes the partitions that are missing until two widths ahead, and says where there is a hole that it must not fill.
+func makeAhead(ctx context.Context, tx pgx.Tx, c PartitionConfig) (made, holes []span, err error) {
 	fill := func(text string) string {
 		return strings.NewReplacer("{schema}", c.Schema, "{clock}", c.clock).Replace(text)
 	}
-	var now, newest, floor store.Time
-	if err := tx.QueryRow(ctx, fill(newestPartition)).Scan(&now, &newest, &floor); err != nil {
-		return nil, err
+	var now, floor store.Time
+	err = tx.QueryRow(ctx, fill(`SELECT {clock}, (SELECT coalesce(max(watermark), 0) FROM {schema}.watermarks WHERE service = '')`)).Scan(&now, &floor)
+	if err != nil {
+		return nil, nil, err
 	}
-	width := store.Time(millis(c.Width))
-	oldest := now.Add(-c.Window).Add(-c.Skew)
-	if newest < oldest { // the first ones, or nobody has made any for longer than the window
-		newest = max(oldest/width*width, floor+1)
-		if err := raise(ctx, tx, c.Schema, newest-1); err != nil {
-			return nil, err
+	have, err := knownPartitions(ctx, tx, c.Schema)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := c.plan(now, floor, have)
+	run := func(text string, k known) error {
+		apart := ""
+		if k.apart {
+			apart = behindAGap
+		}
+		text = fill(strings.NewReplacer("{table}", k.table(), "{from}", itoa(int64(k.from)), "{to}", itoa(int64(k.to)),
+			"{until}", k.to.Std().UTC().Format(time.RFC3339), "{apart}", apart).Replace(text))
+		_, err := tx.Conn().PgConn().Exec(ctx, text).ReadAll()
+		return err
+	}
+	for _, k := range p.missing {
+		if err := run(newPartition+commentOnPartition, k); err != nil {
+			return nil, nil, err
+		}
+		made = append(made, k.span)
+	}
+	for _, k := range p.mark {
+		k.apart = true
+		if err := run(commentOnPartition, k); err != nil {
+			return nil, nil, err
 		}
 	}
-	for until := now.Add(c.Skew).Add(2 * c.Width); newest <= until; {
-		s := next(newest, c.Width)
-		text := fill(strings.NewReplacer("{table}", s.table(), "{from}", itoa(int64(s.from)), "{to}", itoa(int64(s.to)),
-			"{until}", s.to.Std().UTC().Format(time.RFC3339)).Replace(newPartition))
-		if _, err := tx.Conn().PgConn().Exec(ctx, text).ReadAll(); err != nil {
-			return nil, err
-		}
-		newest, made = s.to, append(made, s)
-	}
-	return made, nil
+	return made, p.holes, nil
 }
 
 const (
-	newestPartition = `SELECT {clock}, (SELECT coalesce(max(substring(c.relname FROM '^records_[0-9]+_([0-9]+)$')::bigint), 0)
-	FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '{schema}.records'::regclass),
-	(SELECT coalesce(max(watermark), 0) FROM {schema}.watermarks WHERE service = '')`
-
-	// ATTACH takes no lock that anybody who serves waits for; CREATE TABLE … PARTITION OF would. The comment is how a partition is known again.
+	// ATTACH takes no lock that anybody who serves waits for; CREATE TABLE … PARTITION OF would.
 	newPartition = `DO $$
 BEGIN
 	EXECUTE 'CREATE TABLE {schema}.{table} (LIKE {schema}.records INCLUDING ALL)' ||
@@ -66,16 +81,41 @@ BEGIN
 		FROM pg_catalog.pg_class WHERE oid = '{schema}.records'::regclass);
 END
 $$;
-COMMENT ON TABLE {schema}.{table} IS 'onceward: keys minted before {until}';
-ALTER TABLE {schema}.records ATTACH PARTITION {schema}.{table} FOR VALUES FROM ({from}) TO ({to})`
+ALTER TABLE {schema}.records ATTACH PARTITION {schema}.{table} FOR VALUES FROM ({from}) TO ({to});
+`
+
+	// The comment is how a partition is known again.
+	commentOnPartition = `COMMENT ON TABLE {schema}.{table} IS 'onceward: keys minted before {until}{apart}'`
+
+	behindAGap = ", behind a gap" // what is below it was never made, or dropped by us
 )
 
-// raise raises the floor: the watermark of all services. Steps that have read it, and have yet to write, are waited for; those that come later see it.
-func raise(ctx context.Context, tx pgx.Tx, schema string, until store.Time) error {
-	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1::int, hashtext($2))", lockFloor, schema); err != nil {
-		return err
+// known is a partition that the catalogue has, or a table that was one.
+type known struct {
+	span
+	attached, pending bool // pending: a DETACH was interrupted
+	ours, apart       bool // by its comment
+}
+
+// knownPartitions are in the order of their stamps.
+func knownPartitions(ctx context.Context, db interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}, schema string,
+) ([]known, error) {
+	rows, err := db.Query(ctx, strings.ReplaceAll(`SELECT c.relname, i.inhrelid IS NOT NULL, coalesce(i.inhdetachpending, false),
+	coalesce(pg_catalog.obj_description(c.oid, 'pg_class') LIKE 'onceward: %', false), coalesce(pg_catalog.obj_description(c.oid, 'pg_class') LIKE '%`+behindAGap+`', false)
+FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = '{schema}.records'::regclass
+WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^records_[0-9]+_[0-9]+$'
+ORDER BY substring(c.relname FROM '_([0-9]+)_')::bigint`, "{schema}", schema))
+	if err != nil {
+		return nil, err
 	}
-	_, err := tx.Exec(ctx, strings.ReplaceAll(`INSERT INTO {schema}.watermarks AS w (service, watermark) VALUES ($1::bytea, $2::bigint)
-ON CONFLICT (service) DO UPDATE SET watermark = greatest(w.watermark, excluded.watermark)`, "{schema}", schema), []byte(floorService), int64(until))
-	return err
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (k known, err error) {
+		var name string
+		if err := row.Scan(&name, &k.attached, &k.pending, &k.ours, &k.apart); err != nil {
+			return k, err
+		}
+		k.span, err = spanOf(name)
+		return k, err
+	})
 }

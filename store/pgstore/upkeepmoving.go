@@ -60,7 +60,7 @@ func (r *removal) move(ctx context.Context, one string) error {
 			b.Queue(commit)
 		}
 		if err := r.conn.SendBatch(ctx, &b).Close(); err != nil {
-			_, _ = r.conn.Exec(context.WithoutCancel(ctx), "ROLLBACK")
+			r.undo(ctx)
 			return err
 		}
 		r.moved += len(live)

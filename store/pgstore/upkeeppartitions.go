@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
@@ -72,17 +71,18 @@ func (u *upkeeping) alone(ctx context.Context, work func() error) (err error) {
 
 func (u *upkeeping) ahead(ctx context.Context) error {
 	began := time.Now()
-	var made []span
+	var made, holes []span
 	err := pgx.BeginFunc(ctx, u.conn, func(tx pgx.Tx) (err error) {
-		made, err = makeAhead(ctx, tx, u.c)
+		made, holes, err = makeAhead(ctx, tx, u.c)
 		return err
 	})
-	for _, s := range made {
-		if err == nil {
-			u.tell(ctx, s, PartitionEvent{Took: time.Since(began)})
-		}
+	if err != nil {
+		return err
 	}
-	return err
+	for _, s := range made {
+		u.tell(ctx, s, PartitionEvent{Took: time.Since(began)})
+	}
+	return u.c.hole(holes)
 }
 
 func (u *upkeeping) tell(ctx context.Context, s span, e PartitionEvent) {
@@ -90,36 +90,15 @@ func (u *upkeeping) tell(ctx context.Context, s span, e PartitionEvent) {
 	u.m.config.Partition(ctx, e)
 }
 
-// known is a partition that the catalogue has.
-type known struct {
-	span
-	attached, pending bool // pending: a DETACH was interrupted
-}
-
 // removeOld drops every partition that is over, the oldest first, and what others have left half done.
 func (u *upkeeping) removeOld(ctx context.Context) error {
-	rows, err := u.conn.Query(ctx, u.fill(`SELECT c.relname, i.inhrelid IS NOT NULL, coalesce(i.inhdetachpending, false)
-		FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = '{schema}.records'::regclass
-		WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^records_[0-9]+_[0-9]+$'
-			AND (i.inhrelid IS NOT NULL OR pg_catalog.obj_description(c.oid, 'pg_class') LIKE 'onceward: %')
-		ORDER BY substring(c.relname FROM '_([0-9]+)$')::bigint`)) // a table that is no partition is one that was detached, if we made it: by its comment
-	if err != nil {
-		return err
-	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k known, err error) {
-		var name string
-		if err := row.Scan(&name, &k.attached, &k.pending); err != nil {
-			return k, err
-		}
-		k.span, err = spanOf(name)
-		return k, err
-	})
+	all, err := knownPartitions(ctx, u.conn, u.c.Schema)
 	if err != nil {
 		return err
 	}
 	for _, k := range all {
 		since := u.now.Sub(k.to.Add(u.c.Window).Add(u.c.Skew)) // how long it has been over
-		if k.attached && !k.pending && since < 0 {
+		if since < 0 || !k.attached && !k.ours {
 			continue
 		}
 		err := u.remove(ctx, k)
@@ -131,11 +110,4 @@ func (u *upkeeping) removeOld(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func spanOf(table string) (s span, err error) {
-	parts := strings.Split(table, "_")
-	from, err1 := strconv.ParseInt(parts[1], 10, 64)
-	to, err2 := strconv.ParseInt(parts[2], 10, 64)
-	return span{store.Time(from), store.Time(to)}, errors.Join(err1, err2)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,14 +12,14 @@ import (
 
 // How a partition goes. Whoever takes over from a maintainer that died goes on behind the last step that was done.
 //
-//  1. The floor is raised to its last possible stamp, in a transaction of its own: from here on no key of the partition without a record is admitted by
-//     anybody who reads the watermark. It is a bound and not the newest stamp that goes, which only a look at every row would tell; all stamps up to it are out
-//     of the window and the skew anyway.
+//  1. The floor is raised to the newest stamp in it, in a transaction of its own: from here on no key whose record goes is admitted by anybody who reads
+//     the watermark. It is never raised to what the clock says, which may be wrong: keys above it have never run.
 //  2. Transactions that may have read an older watermark, or that look at the table through an older snapshot, come to their end. Then nobody is left who could
 //     take an absent record of this partition for one that was never there.
 //  3. Live rows move to bucket 0: open ones, and those that are not over.
 //  4. The partition is detached, concurrently: nobody who serves waits.
-//  5. What is live in it all the same is moved; it is dropped.
+//  5. What is live in it all the same is moved; the floor is raised once more, to the newest stamp of what is left; it is dropped. In between nobody takes an absent
+//     record for one that was never there: a new one has no partition.
 type removal struct {
 	*upkeeping
 	span
@@ -55,8 +56,28 @@ func (u *upkeeping) remove(ctx context.Context, k known) error {
 	return nil
 }
 
+// raiseFloor takes one round trip, so that nobody who serves waits for a maintainer. Steps that have read the floor, and have yet to write, are waited
+// for; those that come later see it.
 func (r *removal) raiseFloor(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, r.conn, func(tx pgx.Tx) error { return raise(ctx, tx, r.c.Schema, r.to-1) })
+	var b pgx.Batch
+	b.Queue(begin)
+	b.Queue("SELECT pg_advisory_xact_lock($1::int, hashtext($2))", lockFloor, r.c.Schema)
+	b.Queue(strings.NewReplacer("{schema}", r.c.Schema, "{table}", r.table).Replace(`INSERT INTO {schema}.watermarks AS w (service, watermark)
+SELECT $1::bytea, max(bucket) FROM {table} HAVING max(bucket) IS NOT NULL
+ON CONFLICT (service) DO UPDATE SET watermark = greatest(w.watermark, excluded.watermark)`), []byte(floorService))
+	b.Queue(commit)
+	err := r.conn.SendBatch(ctx, &b).Close()
+	if err != nil {
+		r.undo(ctx)
+	}
+	return err
+}
+
+// undo ends a transaction that has failed, or the pool closes the connection.
+func (u *upkeeping) undo(ctx context.Context) {
+	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), u.m.config.Patience)
+	defer stop()
+	_, _ = u.conn.Exec(bounded, "ROLLBACK")
 }
 
 // olderTransactions are those of this database that have a snapshot or a number at this moment. A transaction without either has seen nothing that it could
@@ -105,6 +126,9 @@ func (r *removal) finalize(ctx context.Context) error {
 }
 
 func (r *removal) drop(ctx context.Context) error {
+	if err := r.raiseFloor(ctx); err != nil {
+		return err
+	}
 	_, err := r.conn.Exec(ctx, "DROP TABLE "+r.table)
 	return err
 }
