@@ -98,17 +98,22 @@ func NewMaintainer(ctx context.Context, pool *pgxpool.Pool, c MaintainConfig) (*
 	}}, nil
 }
 
-// Maintain makes one round: it removes rows that are over, makes the partitions that will be needed, and drops those that are over. It is refused, with
-// [store.ErrClock], if the server's clock differs from this machine's by more than the skew of the partitions, of a plain table by 5 minutes, or has jumped since
-// the last round.
+// Maintain makes one round: it makes the partitions that will be needed, removes rows that are over, and drops the partitions that are over. Nothing is removed, and
+// the error is [store.ErrClock], if the server's clock differs from this machine's by more than the skew of the partitions, of a plain table by 5 minutes, or has jumped
+// since the last round. Partitions are made all the same, whatever else fails: without them nobody could serve.
 func (m *Maintainer) Maintain(ctx context.Context) error {
+	made := failed("maintain", m.partitions(ctx, (*upkeeping).ahead))
+	return errors.Join(made, m.remove(ctx))
+}
+
+func (m *Maintainer) remove(ctx context.Context) error {
 	if err := m.compareClocks(ctx); err != nil {
 		return failed("maintain", err)
 	}
 	if err := m.rows.Round(ctx); err != nil {
 		return err
 	}
-	return failed("maintain", m.partitions(ctx))
+	return failed("maintain", m.partitions(ctx, (*upkeeping).removeOld))
 }
 
 // compareClocks is for the first round: a process that has just begun has no other clock to hold the server's against than its machine's.

@@ -20,8 +20,8 @@ type upkeeping struct {
 	now  store.Time
 }
 
-// partitions makes what will be needed and drops what is over, unless another maintainer is at it.
-func (m *Maintainer) partitions(ctx context.Context) error {
+// partitions works on a partitioned table, unless another maintainer is at it.
+func (m *Maintainer) partitions(ctx context.Context, work func(*upkeeping, context.Context) error) error {
 	conn, err := m.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -35,12 +35,7 @@ func (m *Maintainer) partitions(ctx context.Context) error {
 	if err := conn.QueryRow(ctx, u.fill("SELECT {clock}")).Scan(&u.now); err != nil {
 		return err
 	}
-	return u.alone(ctx, func() error {
-		if err := u.ahead(ctx); err != nil {
-			return err
-		}
-		return u.removeOld(ctx)
-	})
+	return u.alone(ctx, func() error { return work(u, ctx) })
 }
 
 func (u *upkeeping) fill(text string) string {
