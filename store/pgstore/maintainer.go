@@ -102,7 +102,7 @@ func NewMaintainer(ctx context.Context, pool *pgxpool.Pool, c MaintainConfig) (*
 // the error is [store.ErrClock], if the server's clock differs from this machine's by more than the skew of the partitions, of a plain table by 5 minutes, or has jumped
 // since the last round. Partitions are made all the same, whatever else fails: without them nobody could serve.
 func (m *Maintainer) Maintain(ctx context.Context) error {
-	made := failed("maintain", m.partitions(ctx, (*upkeeping).ahead))
+	made := failed("maintain", m.partitions(ctx, (*upkeeping).ahead, (*upkeeping).stillAhead))
 	return errors.Join(made, m.remove(ctx))
 }
 
@@ -113,7 +113,7 @@ func (m *Maintainer) remove(ctx context.Context) error {
 	if err := m.rows.Round(ctx); err != nil {
 		return err
 	}
-	return failed("maintain", m.partitions(ctx, (*upkeeping).removeOld))
+	return failed("maintain", m.partitions(ctx, (*upkeeping).removeOld, (*upkeeping).noneLate))
 }
 
 // compareClocks is for the first round: a process that has just begun has no other clock to hold the server's against than its machine's.

@@ -31,27 +31,39 @@ func next(at store.Time, width time.Duration) span {
 	return span{at, (at/w + 1) * w}
 }
 
+// asking is a connection, or a transaction.
+type asking interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// look finds what is missing by the server's clock.
+func (c PartitionConfig) look(ctx context.Context, db asking) (p planned, now store.Time, err error) {
+	var floor store.Time
+	err = db.QueryRow(ctx, c.fill(`SELECT {clock}, (SELECT coalesce(max(watermark), 0) FROM {schema}.watermarks WHERE service = '')`)).Scan(&now, &floor)
+	if err != nil {
+		return p, now, err
+	}
+	have, err := c.known(ctx, db)
+	return c.plan(now, floor, have), now, err
+}
+
+func (c PartitionConfig) fill(text string) string {
+	return strings.NewReplacer("{schema}", c.Schema, "{clock}", c.clock).Replace(text)
+}
+
 // makeAhead makes the partitions that are missing until two widths ahead, and says where there is a hole that it must not fill.
 func makeAhead(ctx context.Context, tx pgx.Tx, c PartitionConfig) (made, holes []span, err error) {
-	fill := func(text string) string {
-		return strings.NewReplacer("{schema}", c.Schema, "{clock}", c.clock).Replace(text)
-	}
-	var now, floor store.Time
-	err = tx.QueryRow(ctx, fill(`SELECT {clock}, (SELECT coalesce(max(watermark), 0) FROM {schema}.watermarks WHERE service = '')`)).Scan(&now, &floor)
+	p, _, err := c.look(ctx, tx)
 	if err != nil {
 		return nil, nil, err
 	}
-	have, err := knownPartitions(ctx, tx, c.Schema)
-	if err != nil {
-		return nil, nil, err
-	}
-	p := c.plan(now, floor, have)
 	run := func(text string, k known) error {
 		apart := ""
 		if k.apart {
 			apart = behindAGap
 		}
-		text = fill(strings.NewReplacer("{table}", k.table(), "{from}", itoa(int64(k.from)), "{to}", itoa(int64(k.to)),
+		text = c.fill(strings.NewReplacer("{table}", k.table(), "{from}", itoa(int64(k.from)), "{to}", itoa(int64(k.to)),
 			"{until}", k.to.Std().UTC().Format(time.RFC3339), "{apart}", apart).Replace(text))
 		_, err := tx.Conn().PgConn().Exec(ctx, text).ReadAll()
 		return err
@@ -97,16 +109,13 @@ type known struct {
 	ours, apart       bool // by its comment
 }
 
-// knownPartitions are in the order of their stamps.
-func knownPartitions(ctx context.Context, db interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}, schema string,
-) ([]known, error) {
-	rows, err := db.Query(ctx, strings.ReplaceAll(`SELECT c.relname, i.inhrelid IS NOT NULL, coalesce(i.inhdetachpending, false),
+// known are all, in the order of their stamps.
+func (c PartitionConfig) known(ctx context.Context, db asking) ([]known, error) {
+	rows, err := db.Query(ctx, c.fill(`SELECT c.relname, i.inhrelid IS NOT NULL, coalesce(i.inhdetachpending, false),
 	coalesce(pg_catalog.obj_description(c.oid, 'pg_class') LIKE 'onceward: %', false), coalesce(pg_catalog.obj_description(c.oid, 'pg_class') LIKE '%`+behindAGap+`', false)
 FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = '{schema}.records'::regclass
 WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^records_[0-9]+_[0-9]+$'
-ORDER BY substring(c.relname FROM '_([0-9]+)_')::bigint`, "{schema}", schema))
+ORDER BY substring(c.relname FROM '_([0-9]+)_')::bigint`))
 	if err != nil {
 		return nil, err
 	}
