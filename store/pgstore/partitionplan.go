@@ -65,7 +65,7 @@ func (c PartitionConfig) hole(holes []span) error {
 	}
 	var names []string
 	for _, s := range holes {
-		names = append(names, fmt.Sprintf(`of keys minted from %s to %s: if it was detached, attach it again: ALTER TABLE %s.records ATTACH PARTITION %s.%s FOR VALUES FROM (%d) TO (%d)`,
+		names = append(names, fmt.Sprintf(`of keys minted from %s to %s: if it was detached, attach it again (after an interrupted DETACH … CONCURRENTLY: DETACH … FINALIZE first): ALTER TABLE %s.records ATTACH PARTITION %s.%s FOR VALUES FROM (%d) TO (%d)`,
 			s.from.Std().UTC().Format(time.RFC3339), s.to.Std().UTC().Format(time.RFC3339), c.Schema, c.Schema, s.table(), s.from, s.to))
 	}
 	return fmt.Errorf("%w that was there, %s", ErrPartition, strings.Join(names, "; "))
