@@ -12,7 +12,7 @@ import (
 type Observer struct {
 	Call   func(context.Context, CallEvent)   // an [Executor.Do] has ended
 	Alarm  func(context.Context, AlarmEvent)  // a person should look
-	Upkeep func(context.Context, UpkeepEvent) // maintenance has run
+	Upkeep func(context.Context, UpkeepEvent) // maintenance has run; if it has failed, there is an alarm too
 }
 
 // CallEvent reports one call.

@@ -55,15 +55,17 @@ func (m *Maintenance) Run(ctx context.Context) {
 	}
 }
 
-// Round removes all that is over, in batches, counts what is left, and tells the observer. From the second round on it is refused with [store.ErrClock] if the
-// store's clock has jumped: until the process starts anew, for a person has to look.
+// Round removes all that is over, in batches, counts what is left, and tells the observer: also if removing has failed, for what is unknown must not be hidden by
+// that. From the second round on it is refused with [store.ErrClock] if the store's clock has jumped: until the process starts anew, for a person has to look.
 func (m *Maintenance) Round(ctx context.Context) error {
 	began := time.Now()
 	event := UpkeepEvent{}
-	for more := true; more; {
-		result, err := m.purge(ctx)
-		if err != nil {
-			return err
+	var failed error
+	for more := true; more && failed == nil; {
+		var result store.PurgeResult
+		result, failed = m.purge(ctx)
+		if errors.Is(failed, store.ErrClock) || ctx.Err() != nil && failed != nil {
+			return failed
 		}
 		event.Removed += result.Removed
 		more = result.More
@@ -72,7 +74,7 @@ func (m *Maintenance) Round(ctx context.Context) error {
 	defer cancel()
 	stats, err := m.Purger.Stats(bounded, "")
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
 	event.Stats, event.Took = stats, time.Since(began)
 	m.Observer.upkeep(ctx, event)
@@ -80,7 +82,7 @@ func (m *Maintenance) Round(ctx context.Context) error {
 		m.Observer.alarm(ctx, AlarmEvent{Alarm: AlarmUnknown, Err: fmt.Errorf("%d operations are unknown, the oldest since %s: list and resolve them",
 			stats.Unknown, stats.OldestUnknown.Std().Format(time.RFC3339))})
 	}
-	return nil
+	return failed
 }
 
 // purge removes a batch. Rounds at once take turns at it, so that each compares the clocks with the newest answer.
@@ -90,7 +92,7 @@ func (m *Maintenance) purge(ctx context.Context) (store.PurgeResult, error) {
 	bounded, cancel := context.WithTimeout(ctx, m.StoreTimeout)
 	defer cancel()
 	result, err := m.Purger.Purge(bounded, store.PurgeRequest{Limit: purgeBatch, Expect: m.watch.expect(time.Now()), Tolerance: m.Skew})
-	if err == nil {
+	if result.Now != 0 && !errors.Is(err, store.ErrClock) { // it may have failed after that
 		m.watch.saw(result.Now, time.Now())
 	}
 	return result, err

@@ -129,3 +129,30 @@ func TestTransactInPartitions(t *testing.T) {
 		}
 	}
 }
+
+// While nobody makes partitions, rounds of those who serve count what is left, and notice a clock that jumps.
+func TestMissingPartitionsHideNothing(t *testing.T) {
+	b := newBank(t, serving(t))
+	b.partition(t, b.schema, testWidth)
+	s := b.again(t, b.schema)
+	lost := claimOf(identity("lost", 0), tokenOf(1))
+	lost.Lease = time.Second
+	a, err := s.Claim(t.Context(), lost)
+	want(t, a, err, store.Granted)
+	move(t, s, 17*time.Hour)
+	told := map[onceward.Alarm]int{}
+	observer := onceward.Observer{
+		Upkeep: func(_ context.Context, e onceward.UpkeepEvent) { told["upkeep"] += int(e.Stats.Unknown) },
+		Alarm:  func(_ context.Context, e onceward.AlarmEvent) { told[e.Alarm]++ },
+	}
+	for name, x := range b.keepers(t, TransactConfig{MaintainEvery: onceward.NoMaintenance, Observer: observer}) {
+		clear(told)
+		if err := x.Maintain(t.Context()); !errors.Is(err, ErrPartition) || told["upkeep"] != 1 || told[onceward.AlarmUnknown] != 1 {
+			t.Errorf("%s: %v; told %v", name, err, told)
+		}
+		move(t, s, 10*time.Minute)
+		if err := x.Maintain(t.Context()); !errors.Is(err, store.ErrClock) {
+			t.Errorf("%s, after a jump: %v", name, err)
+		}
+	}
+}
