@@ -172,7 +172,7 @@ func TestFrozenLayoutIsUndone(t *testing.T) {
 	db := serving(t)
 	schema := db.fresh(t).config.Schema
 	var idle string
-	if _, err := Partition(t.Context(), observed{db.owner, &idle}, PartitionConfig{Schema: schema, Width: testWidth, clock: fmt.Sprintf(testClock, schema)}); err != nil || idle != "10s" {
+	if _, err := Partition(t.Context(), observed{db.owner, &idle}, PartitionConfig{Schema: schema, Width: testWidth, clock: fmt.Sprintf(testClock, schema)}); err != nil || idle != defaultStall {
 		t.Errorf("%v; the server waits for %q", err, idle)
 	}
 }
