@@ -83,7 +83,7 @@ func TestNoPartitionBelowTheFloor(t *testing.T) {
 	for _, s := range attached {
 		exec(t, p.owner, "DROP TABLE "+p.schema+"."+s.table())
 	}
-	longer := PartitionConfig{Schema: p.schema, Width: testWidth, Window: 4 * testKeep, clock: fmt.Sprintf(testClock, p.schema)}
+	longer := PartitionConfig{Schema: p.schema, Width: testWidth, Window: 5 * testKeep, clock: fmt.Sprintf(testClock, p.schema)}
 	if _, err := Partition(t.Context(), p.owner, longer); err != nil {
 		t.Fatal(err)
 	}

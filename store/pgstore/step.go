@@ -108,7 +108,6 @@ func (s *Store) create(ctx context.Context, q store.ClaimRequest) (a store.Answe
 	if err := s.over(ctx); err != nil {
 		return a, false, err
 	}
-	s.promise(q.Window, q.Guard)
 	var f found
 	var made bool
 	err = s.transact(ctx, func(b *pgx.Batch) {
@@ -125,6 +124,9 @@ func (s *Store) create(ctx context.Context, q store.ClaimRequest) (a store.Answe
 	}
 	if made != (step.Write == store.Put) {
 		return a, false, nil
+	}
+	if made {
+		s.promise(q.Window, q.Guard)
 	}
 	s.see(step.Answer.Now)
 	return step.Answer, true, nil
