@@ -21,6 +21,7 @@ func newRoot() *cobra.Command {
 		newKeys(),
 		newMaintain(),
 		newMigrate(),
+		newProxy(),
 		newStore(),
 		newVersion(),
 	)

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/onceward/onceward/store"
+	"github.com/onceward/onceward/store/memstore"
+	"github.com/onceward/onceward/store/pgstore"
+)
+
+// storeKind is one scheme of a store's URL.
+type storeKind struct {
+	scheme, usage string
+	open          func(ctx context.Context, url, service string) (store.Store, error)
+	check         func(ctx context.Context, url, service string) (store.Store, error) // for `--check`, beside a proxy that runs; nil: open
+}
+
+// storeKinds are the stores that this build has. A new one is a row here.
+var storeKinds = []storeKind{
+	{scheme: "memory", usage: "memory: (forgets when the process ends)", open: openMemory},
+	{scheme: "postgres", usage: "postgres://user@host:5432/name", open: openPostgres},
+	{scheme: "postgresql", open: openPostgres},
+}
+
+// findStore finds the kind of a URL. It does not repeat the URL, which may hold a password.
+func findStore(url string) (storeKind, error) {
+	scheme, _, ok := strings.Cut(url, ":")
+	i := slices.IndexFunc(storeKinds, func(k storeKind) bool { return ok && k.scheme == scheme })
+	if i >= 0 {
+		return storeKinds[i], nil
+	}
+	var known []string
+	for _, k := range storeKinds {
+		if k.usage != "" {
+			known = append(known, k.usage)
+		}
+	}
+	what := "store is not known"
+	if url == "" {
+		what = "store is missing"
+	}
+	return storeKind{}, fmt.Errorf("%s: use %s", what, strings.Join(known, ", "))
+}
+
+// openMemory seals the new store until now: what it has forgotten is refused if its key has a mint time, and not carried out again.
+func openMemory(ctx context.Context, url, service string) (store.Store, error) {
+	if url != "memory:" {
+		return nil, errors.New("store memory: has nothing behind the colon")
+	}
+	s := memstore.New(memstore.Config{})
+	if _, err := s.Seal(ctx, service, store.TimeOf(time.Now())); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// serverConns is how many connections a proxy has, unless its URL says pool_max_conns.
+const serverConns = 32
+
+func openPostgres(ctx context.Context, url, _ string) (store.Store, error) {
+	cfg, err := readDSN(url, "store")
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		cfg.MaxConns = serverConns
+	} else if own, err := pgxpool.ParseConfig(url); err == nil {
+		cfg.MaxConns = own.MaxConns
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, unconnected(ctx, err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, unconnected(ctx, err)
+	}
+	s, err := pgstore.New(ctx, pool, pgstore.Config{})
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &ownPool{Store: s, pool: pool}, nil
+}
+
+// ownPool closes the pool with the store.
+type ownPool struct {
+	store.Store
+	pool *pgxpool.Pool
+}
+
+func (o *ownPool) Close() error {
+	err := o.Store.Close()
+	o.pool.Close()
+	return err
+}

@@ -1,0 +1,36 @@
+package sidecar
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// timedBody bounds how long a client may take over its body. When that has come, the connection is as free as before.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	done    bool
+}
+
+func bounded(w http.ResponseWriter, r *http.Request, within time.Duration) *http.Request {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r
+	}
+	b := &timedBody{ReadCloser: r.Body, control: http.NewResponseController(w)}
+	if b.control.SetReadDeadline(time.Now().Add(within)) != nil {
+		return r
+	}
+	r.Body = b // r is the caller's own copy
+	return r
+}
+
+// Read implements [io.Reader].
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !b.done {
+		b.done = true
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}

@@ -1,0 +1,170 @@
+package sidecar
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+
+	"github.com/onceward/onceward"
+)
+
+// step is the name of the child key that the upstream gets.
+const step = "upstream"
+
+// forwarder passes requests on to the upstream, in both ways.
+type forwarder struct {
+	cfg     Config
+	up      *upstream
+	trusted peers
+	log     *slog.Logger
+	buffers *buffers
+}
+
+// stream passes a request on untouched.
+func (f *forwarder) stream() http.Handler {
+	return f.reverse(streaming{f.up}, func(p *httputil.ProxyRequest) {
+		if f.cfg.ChildKey != "" {
+			p.Out.Header.Del(f.cfg.ChildKey)
+		}
+	}, nil)
+}
+
+// once passes on what the middleware has decided to carry out. The reply is read whole before it counts as one.
+func (f *forwarder) once(maxReply int64) http.Handler {
+	proxy := f.reverse(once{f.up}, f.markKeyed, func(resp *http.Response) error { return f.readWhole(resp, maxReply) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body, ok := r.Body.(io.ReaderAt); ok {
+			r = r.WithContext(context.WithValue(r.Context(), heldBody{}, body))
+		}
+		proxy.ServeHTTP(w, r)
+	})
+}
+
+func (f *forwarder) reverse(transport http.RoundTripper, change func(*httputil.ProxyRequest), reply func(*http.Response) error) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(f.up.url)
+			p.Out.URL.RawQuery = p.In.URL.RawQuery // also what ReverseProxy takes for malformed
+			if !f.cfg.RewriteHost {
+				p.Out.Host = p.In.Host
+			}
+			forward(p, f.trusted)
+			f.cfg.dropForeignScope(p.Out.Header, p.In, f.trusted)
+			change(p)
+		},
+		ModifyResponse: reply,
+		ErrorHandler:   f.failed,
+		BufferPool:     f.buffers,
+		ErrorLog:       log.New(io.Discard, "", 0), // failed says what matters
+	}
+}
+
+// markKeyed adds the child key. Every retry gets the same reply, so it is asked for in the encoding that everybody reads.
+func (f *forwarder) markKeyed(p *httputil.ProxyRequest) {
+	p.Out.Header.Set("Accept-Encoding", "identity")
+	p.Out.Header.Del("Expect") // the body is here already
+	if f.cfg.ChildKey == "" {
+		return
+	}
+	p.Out.Header.Del(f.cfg.ChildKey)
+	if child, err := onceward.Child(p.In.Context(), step); err == nil {
+		p.Out.Header.Set(f.cfg.ChildKey, child.Text())
+	}
+}
+
+// Why a reply is not taken for whole.
+var (
+	errCut       = errors.New("the upstream's reply broke off")
+	errNoEnd     = errors.New("the upstream's reply has no length and ends with the connection, so that nobody can tell whether it is whole: see close-delimited")
+	errSwitching = errors.New("the upstream switched protocols, which cannot be repeated")
+)
+
+// readWhole reads the reply up to what is kept. One that breaks off is a doubt, and the client gets none of it. What is longer, and a stream of
+// events, goes out as it comes.
+func (f *forwarder) readWhole(resp *http.Response, maxReply int64) error {
+	switch {
+	case resp.StatusCode == http.StatusSwitchingProtocols:
+		return errSwitching
+	case endsWithConnection(resp) && !f.cfg.CloseDelimited:
+		return errNoEnd
+	case isStream(resp), resp.ContentLength > maxReply, resp.Body == http.NoBody:
+		return nil
+	}
+	var buf bytes.Buffer
+	if resp.ContentLength > 0 {
+		buf.Grow(int(min(resp.ContentLength, inOnePacket)) + bytes.MinRead)
+	}
+	n, err := io.Copy(&buf, io.LimitReader(resp.Body, maxReply+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w after %d bytes: %w", errCut, n, err)
+	case n > maxReply:
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(&buf, resp.Body), resp.Body}
+		return nil
+	}
+	resp.Body.Close() // fills in the trailers
+	if len(resp.Trailer) == 0 {
+		resp.ContentLength = n
+	}
+	resp.Body = io.NopCloser(&buf)
+	return nil
+}
+
+// endsWithConnection reports whether nothing but the connection's end shows the reply's (RFC 9112 §6.3).
+func endsWithConnection(resp *http.Response) bool {
+	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && resp.Body != http.NoBody && !resp.Uncompressed
+}
+
+func isStream(resp *http.Response) bool {
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return media == "text/event-stream"
+}
+
+// failed answers where the upstream did not. That nothing was sent is said to the record: the key is free. Everything else is a doubt.
+func (f *forwarder) failed(w http.ResponseWriter, r *http.Request, err error) {
+	status, detail := http.StatusBadGateway, "The upstream failed, and nobody can tell whether it has carried the request out."
+	var unsent *unsentError
+	switch {
+	case errors.As(err, &unsent):
+		_ = onceward.NoEffect(r.Context()) // without a key there is nothing to say it to
+		detail = "The upstream could not be connected to. It has seen nothing of this request."
+		if !f.up.reached.Load() {
+			status = http.StatusServiceUnavailable
+		}
+		w.Header().Set("Retry-After", "1")
+	case errors.Is(err, context.DeadlineExceeded):
+		status, detail = http.StatusGatewayTimeout, "The upstream took too long, and nobody can tell whether it has carried the request out."
+	case errors.Is(err, errNoEnd):
+		detail = "The upstream's reply has no length: nobody can tell whether it is whole."
+	}
+	if r.Context().Err() == nil || status == http.StatusGatewayTimeout { // else the client has gone
+		f.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream failed", slog.Int("status", status), slog.String("error", err.Error()))
+	}
+	refuse(w, status, detail)
+}
+
+// buffers keeps the buffers in which replies are copied.
+type buffers struct{ pool sync.Pool }
+
+const copyBuffer = 32 << 10 // bytes
+
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[]byte); ok {
+		return *p
+	}
+	return make([]byte, copyBuffer)
+}
+
+func (b *buffers) Put(p []byte) { b.pool.Put(&p) }

@@ -1,0 +1,77 @@
+package sidecar
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// matcher finds the route of a request. [http.ServeMux] knows how patterns are written and which one is the most specific; its redirects
+// are not wanted, because the path belongs to the upstream.
+type matcher struct {
+	mux    *http.ServeMux
+	routes map[string]int // by pattern
+}
+
+func newMatcher(routes []Route) (matcher, error) {
+	m := matcher{mux: http.NewServeMux(), routes: make(map[string]int)}
+	var faults []error
+	for i, r := range routes {
+		if err := m.add(r.Match, i); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return m, errors.Join(faults...)
+}
+
+// add turns ServeMux's panics into errors.
+func (m matcher) add(pattern string, i int) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("route %q: %v", pattern, fault)
+		}
+	}()
+	m.mux.Handle(pattern, http.NotFoundHandler())
+	m.routes[pattern] = i
+	return nil
+}
+
+// find returns the number of the request's route, or -1. A path is looked at as most services would read it, without "//" and "..": a detour of this
+// kind does not lead around a route.
+func (m matcher) find(r *http.Request) int {
+	if len(m.routes) == 0 {
+		return -1
+	}
+	look := &http.Request{Method: r.Method, Host: r.Host, URL: cleaned(r.URL)}
+	_, pattern := m.mux.Handler(look)
+	if i, ok := m.routes[pattern]; ok {
+		return i
+	}
+	return -1
+}
+
+func cleaned(u *url.URL) *url.URL {
+	escaped := "/" + strings.TrimPrefix(u.EscapedPath(), "/")
+	clean := path.Clean(escaped)
+	if strings.HasSuffix(escaped, "/") && clean != "/" {
+		clean += "/"
+	}
+	out := &url.URL{RawPath: clean}
+	if plain, err := url.PathUnescape(clean); err == nil {
+		out.Path = plain
+	} else {
+		out.Path = clean
+	}
+	return out
+}
+
+// methodOf is the method that a pattern names, or "".
+func methodOf(pattern string) string {
+	if method, _, ok := strings.Cut(pattern, " "); ok {
+		return method
+	}
+	return ""
+}

@@ -1,0 +1,71 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+)
+
+// ErrCutOff is what [Proxy.Run] returns if requests were still under way when Drain was over. Keyed ones among them are unknown, or run again.
+var ErrCutOff = errors.New("some requests were still under way and were cut off; a longer drain waits for them")
+
+// Run listens and serves until ctx ends, which is no error. It then takes no more requests, lets those under way end, for Drain at most, and
+// closes the proxy and its store.
+func (p *Proxy) Run(ctx context.Context) error {
+	admin, err := p.adminServer()
+	var doors *listeners
+	if err == nil {
+		doors, err = p.listen(ctx)
+	}
+	if err != nil {
+		return errors.Join(err, p.Close(context.WithoutCancel(ctx)))
+	}
+	public := p.publicServer()
+	served := make(chan error, 2)
+	serve := func() { served <- public.Serve(doors.public) }
+	if c := p.tls(); c != nil {
+		public.TLSConfig = c
+		serve = func() { served <- public.ServeTLS(doors.public, "", "") }
+	}
+	go serve()
+	go func() { served <- admin.Serve(doors.admin) }()
+	p.announce(doors)
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+		err = fmt.Errorf("a listener failed: %w", err)
+	}
+	return errors.Join(err, p.drain(context.WithoutCancel(ctx), public, admin))
+}
+
+// drain ends in the order in which nothing is lost: no new requests, the running ones end, their replies are saved, the store is closed. The admin
+// listener is there until then.
+func (p *Proxy) drain(ctx context.Context, public, admin *http.Server) error {
+	p.closing.Store(true)
+	p.watch.log.Info("shutting down", slog.Duration("drain", p.started.Drain))
+	ctx, cancel := context.WithTimeout(ctx, p.started.Drain)
+	defer cancel()
+	var late error
+	if public.Shutdown(ctx) != nil && len(p.places) > 0 { // else it waited for streams
+		late = ErrCutOff
+	}
+	public.Close()
+	err := p.Close(ctx)
+	admin.Close()
+	return errors.Join(late, err)
+}
+
+// announce says where the proxy is.
+func (p *Proxy) announce(doors *listeners) {
+	scheme := "http"
+	if p.certs.Load() != nil {
+		scheme = "https"
+	}
+	p.watch.log.Info("listening", slog.String("url", scheme+"://"+doors.public.Addr().String()), slog.String("admin", doors.admin.Addr().Network()+":"+doors.admin.Addr().String()),
+		slog.String("upstream", p.up.url.Redacted()), slog.String("scope", p.started.Scope), slog.String("store", p.store.Traits().Name))
+	for _, weak := range p.now.Load().rest.guard.Guarantee().Weakened {
+		p.watch.log.Info("what weakens the promise", slog.String("because", weak))
+	}
+}
