@@ -71,7 +71,9 @@ func (f *forwarder) reverse(transport http.RoundTripper, change func(*httputil.P
 // markKeyed adds the child key. Every retry gets the same reply, so it is asked for in the encoding that everybody reads.
 func (f *forwarder) markKeyed(p *httputil.ProxyRequest) {
 	p.Out.Header.Set("Accept-Encoding", "identity")
-	p.Out.Header.Del("Expect") // the body is here already
+	for _, name := range []string{"Expect", "Connection", "Upgrade"} { // the body is here already; another protocol cannot be repeated
+		p.Out.Header.Del(name)
+	}
 	if f.cfg.ChildKey == "" {
 		return
 	}
@@ -134,22 +136,24 @@ func isStream(resp *http.Response) bool {
 
 // failed answers where the upstream did not. That nothing was sent is said to the record: the key is free. Everything else is a doubt.
 func (f *forwarder) failed(w http.ResponseWriter, r *http.Request, err error) {
+	verdict := verdictOf(r.Context())
+	verdict.say(onceward.EndDoubt)
 	status, detail := http.StatusBadGateway, "The upstream failed, and nobody can tell whether it has carried the request out."
 	var unsent *unsentError
 	switch {
 	case errors.As(err, &unsent):
-		_ = onceward.NoEffect(r.Context()) // without a key there is nothing to say it to
+		verdict.say(onceward.EndFree)
 		detail = "The upstream could not be connected to. It has seen nothing of this request."
 		if !f.up.reached.Load() {
 			status = http.StatusServiceUnavailable
 		}
 		w.Header().Set("Retry-After", "1")
-	case errors.Is(err, context.DeadlineExceeded):
+	case verdict != nil && r.Context().Err() != nil: // only its limit ends it, or a proof that another has the record
 		status, detail = http.StatusGatewayTimeout, "The upstream took too long, and nobody can tell whether it has carried the request out."
 	case errors.Is(err, errNoEnd):
 		detail = "The upstream's reply has no length: nobody can tell whether it is whole."
 	}
-	if r.Context().Err() == nil || status == http.StatusGatewayTimeout { // else the client has gone
+	if verdict != nil || r.Context().Err() == nil { // else the client has gone
 		f.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream failed", slog.Int("status", status), slog.String("error", err.Error()))
 	}
 	refuse(w, status, detail)

@@ -29,7 +29,11 @@ type track struct {
 	guard   *onceward.Guard
 	once    http.Handler
 	bodyIn  time.Duration
+	longest time.Duration // from a request's header to its reply's end
 }
+
+// readTime is what a client has to read its reply.
+const readTime = 2 * time.Minute
 
 // newRouting builds what cfg describes over the guard.
 func newRouting(cfg Config, guard *onceward.Guard, up *upstream, who whoFunc, watch *watch) (*routing, error) {
@@ -60,6 +64,7 @@ func newRouting(cfg Config, guard *onceward.Guard, up *upstream, who whoFunc, wa
 func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch *watch) (*track, error) {
 	cfg := f.cfg.with(route)
 	p := &track{name: route.Match, key: cfg.Key, methods: []string{http.MethodPost, http.MethodPatch}, bodyIn: cfg.BodyTimeout}
+	p.longest = cfg.BodyTimeout + cfg.Wait + cfg.Timeout + onceward.DefaultSaveLimit + readTime
 	if p.name == "" {
 		p.name = "*"
 	}
@@ -71,7 +76,7 @@ func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch
 		return nil, err
 	}
 	scope := oncehttp.Principal(cfg.Service, func(r *http.Request) (string, error) { return who(r) })
-	mw, err := oncehttp.Middleware(p.guard, scope, oncehttp.Config{
+	mw, err := oncehttp.Middleware(judging{p.guard}, scope, oncehttp.Config{
 		Methods: p.methods, MaxBody: int64(cfg.MaxBody), Statuses: route.statuses(), DropHeaders: route.DropHeaders, KeepHeaders: route.KeepHeaders,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http/httptrace"
@@ -10,6 +11,7 @@ import (
 // watchedConn is a connection to the upstream of which one can prove that nothing has left since a certain moment.
 type watchedConn struct {
 	net.Conn
+	shared bool // HTTP/2 without TLS
 
 	mu     sync.Mutex
 	writes int  // that have begun
@@ -77,17 +79,23 @@ func (s *sight) trace() *httptrace.ClientTrace {
 	}
 }
 
-// watched is the connection under a transport's, also under TLS.
+// watched is the connection under a transport's, also under TLS; nil if several requests share it, as HTTP/2 does: to seal it would break the others.
 func watched(c net.Conn) *watchedConn {
-	if tls, ok := c.(interface{ NetConn() net.Conn }); ok {
-		c = tls.NetConn()
+	if secured, ok := c.(*tls.Conn); ok {
+		if secured.ConnectionState().NegotiatedProtocol == "h2" {
+			return nil
+		}
+		c = secured.NetConn()
 	}
-	w, _ := c.(*watchedConn)
+	w, ok := c.(*watchedConn)
+	if !ok || w.shared {
+		return nil
+	}
 	return w
 }
 
 // unsent reports whether it is proven that the upstream has seen nothing of the request, now that the transport has given up: there
-// was no connection, or the only one has not been written to since this request got it. Of a connection that other requests share it proves nothing.
+// was no connection, or the only one has not been written to since this request got it.
 func (s *sight) unsent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -26,6 +26,7 @@ func newUpstream(c Config) (*upstream, error) {
 	if err != nil {
 		return nil, err
 	}
+	h2c := u.Scheme == "h2c"
 	dialer := &net.Dialer{Timeout: c.DialTimeout}
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -33,7 +34,7 @@ func newUpstream(c Config) (*upstream, error) {
 			if err != nil {
 				return nil, err
 			}
-			return &watchedConn{Conn: conn}, nil
+			return &watchedConn{Conn: conn, shared: h2c}, nil
 		},
 		MaxIdleConns:           c.MaxInFlight,
 		MaxIdleConnsPerHost:    c.MaxInFlight,
@@ -43,7 +44,7 @@ func newUpstream(c Config) (*upstream, error) {
 		DisableCompression:     true, // the client negotiates, not the proxy
 		Protocols:              new(http.Protocols),
 	}
-	if u.Scheme == "h2c" {
+	if h2c {
 		plain := *u
 		plain.Scheme, u = "http", &plain
 		t.Protocols.SetUnencryptedHTTP2(true)

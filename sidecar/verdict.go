@@ -1,0 +1,43 @@
+package sidecar
+
+import (
+	"context"
+
+	"github.com/onceward/onceward"
+)
+
+// verdict is what the proxy itself knows of how a run ended. A status does not tell who has written it: a route that calls the upstream's 502
+// free or saved says nothing of the 502 by which the proxy reports that the upstream is gone.
+type verdict struct {
+	known  bool
+	ending onceward.Ending
+}
+
+type verdictKey struct{}
+
+// verdictOf is nil outside of a keyed run.
+func verdictOf(ctx context.Context) *verdict {
+	v, _ := ctx.Value(verdictKey{}).(*verdict)
+	return v
+}
+
+func (v *verdict) say(e onceward.Ending) {
+	if v != nil {
+		v.known, v.ending = true, e
+	}
+}
+
+// judging is a guard for whose runs the proxy's verdict counts more than their status.
+type judging struct{ *onceward.Guard }
+
+// Do implements [onceward.Executor].
+func (j judging) Do(ctx context.Context, call onceward.Call, fn func(context.Context, onceward.Attempt) onceward.Outcome) (onceward.Result, error) {
+	return j.Guard.Do(ctx, call, func(ctx context.Context, a onceward.Attempt) onceward.Outcome {
+		v := new(verdict)
+		out := fn(context.WithValue(ctx, verdictKey{}, v), a)
+		if v.known {
+			out.Ending = v.ending
+		}
+		return out
+	})
+}
