@@ -30,11 +30,16 @@ type forwarder struct {
 
 // stream passes a request on untouched.
 func (f *forwarder) stream() http.Handler {
-	return f.reverse(streaming{f.up}, func(p *httputil.ProxyRequest) {
+	proxy := f.reverse(streaming{f.up}, func(p *httputil.ProxyRequest) {
 		if f.cfg.ChildKey != "" {
 			p.Out.Header.Del(f.cfg.ChildKey)
 		}
 	}, nil)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Else net/http would wait for the end of an HTTP/1.1 request before it sends the reply's beginning.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		proxy.ServeHTTP(w, r)
+	})
 }
 
 // once passes on what the middleware has decided to carry out. The reply is read whole before it counts as one.
