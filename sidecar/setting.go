@@ -121,11 +121,13 @@ func (s Setting) set(texts []string) error {
 func setRoutes(p *[]Route, texts []string) error {
 	*p = nil
 	for _, t := range texts {
-		if !strings.HasPrefix(strings.TrimSpace(t), "[") && !strings.HasPrefix(strings.TrimSpace(t), "-") {
-			t = "[" + t + "]"
-		}
 		var routes []Route
-		if err := yaml.UnmarshalWithOptions([]byte(t), &routes, yaml.Strict()); err != nil {
+		into := any(&routes)
+		if trimmed := strings.TrimSpace(t); !strings.HasPrefix(trimmed, "[") && !strings.HasPrefix(trimmed, "-") {
+			routes = make([]Route, 1)
+			into = &routes[0]
+		}
+		if err := yaml.UnmarshalWithOptions([]byte(t), into, yaml.Strict()); err != nil {
 			return fmt.Errorf("not understood:\n%s", yaml.FormatError(err, false, true))
 		}
 		*p = append(*p, routes...)

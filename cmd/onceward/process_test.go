@@ -19,6 +19,9 @@ import (
 const asCommand = "ONCEWARD_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
+	if ledger := os.Getenv(asUpstream); ledger != "" {
+		serveUpstream(ledger)
+	}
 	if os.Getenv(asCommand) != "" {
 		main()
 		os.Exit(0)
