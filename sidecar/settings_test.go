@@ -128,3 +128,46 @@ func TestManualHasEverySetting(t *testing.T) {
 		t.Errorf("docs/proxy.md lacks this table:\n%s", want)
 	}
 }
+
+// The manual's files are files that the proxy takes.
+func TestManualsFilesAreGood(t *testing.T) {
+	text, err := os.ReadFile("../docs/proxy.md")
+	if os.IsNotExist(err) {
+		t.Skip("a copy of the module alone")
+	}
+	blocks := strings.Split(string(text), "```yaml\n")[1:]
+	if len(blocks) == 0 {
+		t.Error("no file in the manual: the test looks in the wrong place")
+	}
+	for _, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		c, err := Load(Sources{File: write(t, filepath.Join(t.TempDir(), "f.yaml"), block)})
+		if err == nil {
+			err = c.Validate()
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Every metric stands in the manual.
+func TestManualHasEveryMetric(t *testing.T) {
+	text, err := os.ReadFile("../docs/proxy.md")
+	if os.IsNotExist(err) {
+		t.Skip("a copy of the module alone")
+	}
+	b := start(t, serving(t, nil).URL, nil)
+	b.post("k", "x")
+	b.proxy.watch.alarms.WithLabelValues("x").Inc()
+	b.proxy.watch.reloads.WithLabelValues("x").Inc()
+	families, err := b.proxy.watch.registry.Gather()
+	if err != nil || len(families) < 10 {
+		t.Fatal(len(families), err)
+	}
+	for _, f := range families {
+		if !strings.Contains(string(text), "| `"+f.GetName()+"` |") {
+			t.Errorf("docs/proxy.md does not have %s", f.GetName())
+		}
+	}
+}

@@ -10,7 +10,7 @@ import (
 )
 
 // inDocs are command lines: "onceward …" at the beginning of a line in a block, or in backticks.
-var inDocs = regexp.MustCompile("(?m)(?:^ *(?:[A-Z_]+=\\S+ +)?(?:go run \\./cmd/)?|`)onceward ((?:demo|faults|keys|maintain|migrate|store|version)\\b[^`|>#\n]*)")
+var inDocs = regexp.MustCompile("(?m)(?:^ *(?:[A-Z_]+=\\S+ +)?(?:go run \\./cmd/)?|`)onceward ((?:demo|faults|keys|maintain|migrate|proxy|store|version)\\b[^`|>#\n]*)")
 
 // Every command line in the documents is one that this build takes: its words, its flags, and no value missing.
 func TestDocsShowCommandsThatExist(t *testing.T) {
@@ -41,7 +41,7 @@ func TestDocsShowCommandsThatExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"demo", "faults", "keys", "maintain", "migrate", "store"} {
+	for _, word := range []string{"demo", "faults", "keys", "maintain", "migrate", "proxy", "store"} {
 		if !seen[word] {
 			t.Errorf("no document shows onceward %s: the test looks in the wrong place", word)
 		}
