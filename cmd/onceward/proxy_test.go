@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/oncehttp"
 	"github.com/onceward/onceward/store/pgstore/pgtest"
 )
@@ -351,6 +352,23 @@ func TestProxyReadsItsFileAgain(t *testing.T) {
 	}
 	p.line("settings read again")
 	if a := p.post("/a", "k", "four"); a.status != 201 {
+		t.Errorf("%+v", a)
+	}
+	if code := p.end(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// A memory store that starts has forgotten: what may have been carried out before is refused if its key says when it was minted.
+func TestProxyOverANewMemoryRefusesOldKeys(t *testing.T) {
+	old, err := onceward.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	up := startUpstream(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "ledger"))
+	defer up.kill(t)
+	p := startProxy(t, "memory:", "--upstream", "http://"+up.address)
+	if a := p.post("/", old.Text(), "old"); a.status != 410 {
 		t.Errorf("%+v", a)
 	}
 	if code := p.end(syscall.SIGTERM); code != 0 {
