@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"path"
 	"strings"
 )
 
@@ -39,33 +37,17 @@ func (m matcher) add(pattern string, i int) (err error) {
 	return nil
 }
 
-// find returns the number of the request's route, or -1. A path is looked at as most services would read it, without "//" and "..": a detour of this
-// kind does not lead around a route.
+// find returns the number of the request's route, or -1. ServeMux looks at a path without "//" and ".." and tells its pattern also where it would
+// redirect: a detour of this kind does not lead around a route.
 func (m matcher) find(r *http.Request) int {
 	if len(m.routes) == 0 {
 		return -1
 	}
-	look := &http.Request{Method: r.Method, Host: r.Host, URL: cleaned(r.URL)}
-	_, pattern := m.mux.Handler(look)
+	_, pattern := m.mux.Handler(r)
 	if i, ok := m.routes[pattern]; ok {
 		return i
 	}
 	return -1
-}
-
-func cleaned(u *url.URL) *url.URL {
-	escaped := "/" + strings.TrimPrefix(u.EscapedPath(), "/")
-	clean := path.Clean(escaped)
-	if strings.HasSuffix(escaped, "/") && clean != "/" {
-		clean += "/"
-	}
-	out := &url.URL{RawPath: clean}
-	if plain, err := url.PathUnescape(clean); err == nil {
-		out.Path = plain
-	} else {
-		out.Path = clean
-	}
-	return out
 }
 
 // methodOf is the method that a pattern names, or "".
