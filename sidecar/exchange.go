@@ -8,9 +8,9 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"mime"
 	"net/http"
 	"net/http/httputil"
+	"strings"
 	"sync"
 
 	"github.com/onceward/onceward"
@@ -135,8 +135,8 @@ func endsWithConnection(resp *http.Response) bool {
 }
 
 func isStream(resp *http.Response) bool {
-	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	return media == "text/event-stream"
+	media, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(media), "text/event-stream")
 }
 
 // failed answers where the upstream did not. That nothing was sent is said to the record: the key is free. Everything else is a doubt.

@@ -3,7 +3,7 @@ package sidecar
 import (
 	"net/http"
 	"net/http/httputil"
-	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -50,9 +50,13 @@ func forwardedNode(r *http.Request) string {
 	return ip.String()
 }
 
+// quoted is a value of RFC 7239: a token, or a quoted string.
 func quoted(s string) string {
-	if _, err := netip.ParseAddr(s); err == nil || validHeader(s) {
+	switch {
+	case validHeader(s):
 		return s
+	case strings.ContainsAny(s, `\"`):
+		return strconv.Quote(s) // net/http lets no such host in
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	return `"` + s + `"`
 }

@@ -47,7 +47,7 @@ func build(ctx context.Context, s store.Store, cfg Config, log *slog.Logger) (*P
 	}
 	cfg = cfg.fitting(s)
 	p := &Proxy{started: cfg, up: up, watch: newWatch(log), places: make(chan struct{}, cfg.MaxInFlight)}
-	p.store = &timedStore{Store: s, seconds: p.watch.store}
+	p.store = newTimedStore(s, p.watch.store)
 	p.watch.registry.MustRegister(&census{store: s, service: cfg.Service})
 	g := onceward.Config{Window: cfg.Window, Observer: p.watch.observer("*")}
 	cfg.guardConfig(&g)
@@ -155,7 +155,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(t.longest))
 	began, spent := time.Now(), new(timer)
 	t.once.ServeHTTP(w, bounded(w, r.WithContext(context.WithValue(r.Context(), timerKey{}, spent)), t.bodyIn))
-	p.watch.added.WithLabelValues(t.name).Observe((time.Since(began) - time.Duration(spent.spent.Load())).Seconds())
+	t.added.Observe((time.Since(began) - time.Duration(spent.spent.Load())).Seconds())
 }
 
 // Guarantees says what holds on each route.

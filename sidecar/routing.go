@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/oncehttp"
 )
@@ -29,6 +31,7 @@ type track struct {
 	guard   *onceward.Guard
 	once    http.Handler
 	bodyIn  time.Duration
+	added   prometheus.Observer
 	longest time.Duration // from a request's header to its reply's end
 }
 
@@ -64,6 +67,7 @@ func newRouting(cfg Config, guard *onceward.Guard, up *upstream, who whoFunc, wa
 func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch *watch) (*track, error) {
 	cfg := f.cfg.with(route)
 	p := &track{name: route.Match, key: cfg.Key, methods: []string{http.MethodPost, http.MethodPatch}, bodyIn: cfg.BodyTimeout}
+	p.added = watch.added.WithLabelValues(p.name)
 	p.longest = cfg.BodyTimeout + cfg.Wait + cfg.Timeout + onceward.DefaultSaveLimit + readTime
 	if p.name == "" {
 		p.name = "*"

@@ -12,27 +12,34 @@ import (
 // timedStore measures the calls that requests wait for. Everything else is the store's own.
 type timedStore struct {
 	store.Store
-	seconds *prometheus.HistogramVec
+	claims, advances, failedClaims, failedAdvances prometheus.Observer
+}
+
+func newTimedStore(s store.Store, seconds *prometheus.HistogramVec) *timedStore {
+	return &timedStore{
+		Store:  s,
+		claims: seconds.WithLabelValues("claim", "ok"), failedClaims: seconds.WithLabelValues("claim", "error"),
+		advances: seconds.WithLabelValues("advance", "ok"), failedAdvances: seconds.WithLabelValues("advance", "error"),
+	}
 }
 
 func (s *timedStore) Claim(ctx context.Context, q store.ClaimRequest) (store.Answer, error) {
 	began := time.Now()
 	a, err := s.Store.Claim(ctx, q)
-	s.observe("claim", began, err)
+	observe(s.claims, s.failedClaims, began, err)
 	return a, err
 }
 
 func (s *timedStore) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answer, error) {
 	began := time.Now()
 	a, err := s.Store.Advance(ctx, q)
-	s.observe("advance", began, err)
+	observe(s.advances, s.failedAdvances, began, err)
 	return a, err
 }
 
-func (s *timedStore) observe(call string, began time.Time, err error) {
-	result := "ok"
+func observe(good, failed prometheus.Observer, began time.Time, err error) {
 	if err != nil {
-		result = "error"
+		good = failed
 	}
-	s.seconds.WithLabelValues(call, result).Observe(time.Since(began).Seconds())
+	good.Observe(time.Since(began).Seconds())
 }

@@ -58,8 +58,17 @@ func newWatch(log *slog.Logger) *watch {
 func (w *watch) observer(route string) onceward.Observer {
 	o := onceward.LogObserver(w.log)
 	logCall, logAlarm := o.Call, o.Alarm
+	outcomes := w.outcomes.MustCurryWith(prometheus.Labels{"route": route})
+	saved, replayed := outcomes.WithLabelValues("saved"), outcomes.WithLabelValues("replayed") // almost all of them
 	o.Call = func(ctx context.Context, e onceward.CallEvent) {
-		w.outcomes.WithLabelValues(route, outcomeOf(e)).Inc()
+		switch outcome := outcomeOf(e); outcome {
+		case "saved":
+			saved.Inc()
+		case "replayed":
+			replayed.Inc()
+		default:
+			outcomes.WithLabelValues(outcome).Inc()
+		}
 		logCall(ctx, e)
 	}
 	o.Alarm = func(ctx context.Context, e onceward.AlarmEvent) {
