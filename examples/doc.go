@@ -9,5 +9,7 @@
 //	onceward faults --upstream http://127.0.0.1:8080 --lose-reply 0.3
 //	printf '{"amount": 5}\n' | python3 examples/python/transfers.py http://127.0.0.1:9000/transfers
 //
-// The tests of python need a python3. They compare it with the Go client, reply by reply and fate by fate, and run it under faults.
+// Folder sidecar has a service in Python that knows nothing of idempotency, behind the proxy.
+//
+// The tests of python and sidecar need a python3. Those of python compare it with the Go client, reply by reply and fate by fate, and run it under faults.
 package examples
