@@ -6,7 +6,9 @@ import (
 
 // With close-delimited a crash in the middle of a reply without a length looks like its end: what there was of it is the reply for ever.
 func TestLimitACloseDelimitedReplyMayBeCut(t *testing.T) {
-	up := raw(t, func(int) (string, bool) { return "HTTP/1.1 201 Created\r\nConnection: close\r\n\r\n{\"paid\": 1", false }) // … 000}
+	up := raw(t, func(int) (string, bool) {
+		return "HTTP/1.1 201 Created\r\nConnection: close\r\n\r\n{\"paid\": 1", false
+	}) // … 000}
 	b := start(t, up.url(), func(c *Config) { c.CloseDelimited = true })
 	b.expect(b.post("k", "x"), 201, "saved")
 	if a := b.post("k", "x"); a.body != `{"paid": 1` || !a.replayed() {

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -42,17 +43,70 @@ func Load(from Sources) (Config, error) {
 	return c, errors.Join(faults...)
 }
 
-// loadFile reads a strict file: an unknown or doubled key is an error, with its line.
+// loadFile reads a strict file: an unknown or doubled key is an error, with its place.
 func loadFile(c *Config, name string) error {
-	f, err := os.Open(name)
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}
-	defer f.Close()
-	err = yaml.NewDecoder(f, yaml.Strict()).Decode(c)
-	switch {
-	case err == nil, errors.Is(err, io.EOF): // a file of comments
+	if err = decode(text, c); err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s is not understood, nothing of it is used:\n%s", name, yaml.FormatError(err, false, true))
+	var placed yaml.Error
+	if errors.As(err, &placed) {
+		return fmt.Errorf("%s is not understood, nothing of it is used:\n%s", name, yaml.FormatError(err, false, true))
+	}
+	return fmt.Errorf("%s is not understood, nothing of it is used:\n%w%s", name, err, placeOf(text))
+}
+
+func decode(text []byte, into any) error {
+	err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(into)
+	if errors.Is(err, io.EOF) { // a file of comments
+		return nil
+	}
+	return err
+}
+
+// placeOf finds the value that cannot be read, whose error does not tell where it stands, and shows it: settings are tried one by one.
+func placeOf(text []byte) string {
+	var all map[string]any
+	if decode(text, &all) != nil {
+		return ""
+	}
+	for name, value := range all {
+		routes, isList := value.([]any)
+		if name != "routes" || !isList {
+			if bad(map[string]any{name: value}) {
+				return shown(text, "$."+name)
+			}
+			continue
+		}
+		for i, route := range routes {
+			fields, _ := route.(map[string]any)
+			for field, value := range fields {
+				if bad(map[string]any{"routes": []any{map[string]any{field: value}}}) {
+					return shown(text, fmt.Sprintf("$.routes[%d].%s", i, field))
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func bad(part map[string]any) bool {
+	text, err := yaml.Marshal(part)
+	return err == nil && decode(text, new(Config)) != nil
+}
+
+// shown is the line of a value with a caret below it.
+func shown(text []byte, where string) string {
+	path, err := yaml.PathString(where)
+	if err != nil {
+		return ""
+	}
+	source, err := path.AnnotateSource(text, false)
+	if err != nil {
+		return ""
+	}
+	return "\n" + string(source)
 }

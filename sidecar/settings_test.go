@@ -53,15 +53,16 @@ routes:
 // A file is strict, and says where.
 func TestAFileIsStrict(t *testing.T) {
 	for text, want := range map[string]string{
-		"upstream: http://a\nscop: basic\n":        ">  2 | scop: basic\n       ^",
-		"scope: basic\nscope: global\n":            ">  2 | scope: global\n",
-		"routes:\n  - match: /a\n    mach: POST\n": ">  3 |     mach: POST\n           ^",
-		"routes:\n  - match: /a\n    save: [no]\n": ">  3 |     save: [no]\n",
-		"max-in-flight: many\n":                    ">  1 | max-in-flight: many\n",
-		"max-body: 3Mb\n":                          `"3Mb" is no size`,
-		"max-body: 99999999999GiB\n":               "is no size",
-		"lease: 5 minutes\n":                       `"5 minutes"`,
-		"upstream: [\n":                            ">  1 | upstream: [",
+		"upstream: http://a\nscop: basic\n":                     ">  2 | scop: basic\n       ^",
+		"scope: basic\nscope: global\n":                         ">  2 | scope: global\n",
+		"routes:\n  - match: /a\n    mach: POST\n":              ">  3 |     mach: POST\n           ^",
+		"routes:\n  - match: /a\n    save: [no]\n":              ">  3 |     save: [no]\n",
+		"max-in-flight: many\n":                                 ">  1 | max-in-flight: many\n",
+		"key: optional\nmax-body: 3Mb\n":                        "\"3Mb\" is no size: write 64MiB, 512KiB or a number of bytes\n   1 | key: optional\n>  2 | max-body: 3Mb\n                 ^",
+		"max-body: 99999999999GiB\n":                            "is no size",
+		"lease: 5 minutes\n":                                    ">  1 | lease: 5 minutes\n",
+		"routes:\n  - match: /a\n  - match: /b\n    wait: 1y\n": ">  4 |     wait: 1y\n",
+		"upstream: [\n":                                         ">  1 | upstream: [",
 	} {
 		c, err := Load(Sources{File: write(t, filepath.Join(t.TempDir(), "f.yaml"), text)})
 		if err == nil || !strings.Contains(err.Error(), want) {
