@@ -18,9 +18,6 @@ import (
 	"github.com/onceward/onceward/oncehttp"
 )
 
-// HeaderActor is how a tool says for whom it decides. It stands in the audit trail beside what the proxy has verified, never in its place.
-const HeaderActor = "Onceward-Actor"
-
 // readyTimeout bounds one look at the store and the upstream.
 const readyTimeout = 2 * time.Second
 
@@ -117,9 +114,9 @@ func bySocket(r *http.Request) (string, error) {
 	return actor(r, fmt.Sprintf("uid %d", uid)), nil
 }
 
-// actor is what the audit trail says: who is verified, and for whom it claims to act.
+// actor is what the audit trail says: who is verified, and whom it claims to be (`onceward keys` says so), never the one without the other.
 func actor(r *http.Request, verified string) string {
-	claimed := strings.TrimSpace(r.Header.Get(HeaderActor))
+	claimed := strings.TrimSpace(r.Header.Get(oncehttp.HeaderActor))
 	if claimed == "" {
 		return verified
 	}

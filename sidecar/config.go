@@ -21,7 +21,7 @@ type Config struct {
 	Admin      string `yaml:"admin" arg:"ADDRESS" help:"health, metrics and the admin API: unix:PATH, or host:port of a loopback address"`
 	AdminToken string `yaml:"admin-token" arg:"FILE" help:"file with the token that opens the admin API on a host:port; without it the API is on a unix: address only"`
 
-	Store   string        `yaml:"store" arg:"URL" help:"where the records are"`
+	Store   string        `yaml:"store" arg:"URL" help:"where the records are: pebble:DIR (a directory of this process), postgres://user@host/name, or memory: (forgets when the process ends)"`
 	Data    string        `yaml:"data" arg:"DIR" help:"short for store pebble:DIR"`
 	Service string        `yaml:"service" arg:"NAME" help:"name of the protected service in the store; services that share a store need different ones"`
 	Window  time.Duration `yaml:"window" help:"how long a key is remembered after its completion"`
@@ -89,11 +89,12 @@ const (
 // DefaultMaxReply is the default of [Config].MaxReply. A store that keeps less lowers it.
 const DefaultMaxReply Bytes = 64 << 20
 
-// Default is the configuration to start from. Upstream, Scope and Store are missing in it.
+// Default is the configuration to start from. Upstream and Scope are missing in it.
 func Default() Config {
 	return Config{
 		Listen:        "127.0.0.1:9090",
 		Admin:         "127.0.0.1:9091",
+		Store:         "pebble:./onceward-data",
 		Service:       "proxy",
 		Window:        onceward.DefaultWindow,
 		TrustedPeers:  []string{"127.0.0.0/8", "::1/128"},

@@ -22,7 +22,7 @@ func newProxy() *cobra.Command {
 	var check bool
 	given := make(map[string][]string)
 	cmd := &cobra.Command{
-		Use:   "proxy --upstream URL --scope KIND --store URL",
+		Use:   "proxy --upstream URL --scope KIND",
 		Short: "Make a service's POSTs safe to retry, from the outside",
 		Long: `A reverse proxy in front of one service in any language. A request with an Idempotency-Key reaches the service once; its reply is
 saved, and each retry is given that reply. Everything else streams through untouched. docs/proxy.md in the repository is the manual.
@@ -31,7 +31,7 @@ A replay is answered by the proxy: it does not pass the service's own authorisat
 
 Every setting may also stand in the file that --config names, or in the environment: --max-body is max-body in the file, and
 ONCEWARD_PROXY_MAX_BODY. A flag counts more than the environment, and that more than the file. SIGHUP reads the file again.`,
-		Example: `  onceward proxy --upstream http://127.0.0.1:8080 --scope header:X-Authenticated-User --store memory:
+		Example: `  onceward proxy --upstream http://127.0.0.1:8080 --scope header:X-Authenticated-User --data ./onceward-data
   onceward proxy --config proxy.yaml --check`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -115,7 +115,7 @@ func loadProxy(from sidecar.Sources) (sidecar.Config, error) {
 	switch {
 	case err != nil:
 		return cfg, err
-	case cfg.Data != "" && cfg.Store != "":
+	case cfg.Data != "" && cfg.Store != sidecar.Default().Store:
 		return cfg, errors.New("data is short for store: set one of them")
 	case cfg.Data != "":
 		cfg.Store = "pebble:" + cfg.Data

@@ -43,10 +43,19 @@ const senders = 4
 // Processes are killed at random, with at least one keyed request under way each time. No transfer is made twice, no reply differs from its first,
 // nothing that was answered is lost, and what nobody can tell is listed, no more than was under way, and can be resolved.
 func TestProxyUnderRandomKills(t *testing.T) {
+	underRandomKills(t, "pebble:"+filepath.Join(t.TempDir(), "data"))
+}
+
+func TestProxyUnderRandomKillsOverPostgres(t *testing.T) {
 	database := pgtest.Shared(t).MustDatabase(t)
 	if o := onDatabase(t, database, "migrate", "postgres", "--apply"); o.err != nil {
 		t.Fatal(o.err)
 	}
+	underRandomKills(t, database)
+}
+
+func underRandomKills(t *testing.T, store string) {
+	t.Helper()
 	each := 3
 	switch {
 	case os.Getenv("ONCEWARD_SOAK") != "":
@@ -65,7 +74,7 @@ func TestProxyUnderRandomKills(t *testing.T) {
 	}
 	t.Logf("ONCEWARD_SEED=%d", seed)
 	k := &killings{
-		t: t, random: rand.New(rand.NewPCG(seed, 0)), store: database, address: freeAddress(t), changes: make(chan struct{}, 1<<16),
+		t: t, random: rand.New(rand.NewPCG(seed, 0)), store: store, address: freeAddress(t), changes: make(chan struct{}, 1<<16),
 		done: map[string]string{}, unknown: map[string]bool{}, later: map[string]bool{},
 	}
 	k.up = startUpstream(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "ledger"))

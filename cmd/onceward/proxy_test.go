@@ -394,19 +394,31 @@ func TestProxyCheckPrintsGuarantees(t *testing.T) {
 	}
 }
 
+// A check beside a proxy that runs does not touch its directory.
+func TestProxyCheckLeavesTheDirectoryAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	out, err := run("proxy", "--check", "--upstream", "http://127.0.0.1:1", "--scope", "global", "--data", dir)
+	if err != nil || !strings.Contains(out, "survives power loss") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the check has made the directory: %v", err)
+	}
+}
+
 func TestProxyRefusesWrongSettings(t *testing.T) {
 	for want, args := range map[string]string{
-		"upstream is missing":             "",
-		"scope is missing":                "--upstream http://127.0.0.1:1",
-		"store is missing: use memory:":   "--upstream http://127.0.0.1:1 --scope global",
-		"store is not known: use memory:": "--upstream http://127.0.0.1:1 --scope global --store redis:secret",
-		"has nothing behind the colon":    "--upstream http://127.0.0.1:1 --scope global --store memory:secret",
-		"store is not understood":         "--upstream http://127.0.0.1:1 --scope global --store postgres://u:secret@x:no/d",
-		"data is short for store":         "--data x --store memory:",
-		"an argument too many":            "secret",
-		"unknown flag: --stor":            "--stor=postgres://u:secret@x/d",
-		"--config: open /no/such/file":    "--config /no/such/file",
-		`--wait: "soon" is no time`:       "--wait soon",
+		"upstream is missing":                         "",
+		"scope is missing":                            "--upstream http://127.0.0.1:1",
+		"store pebble: names no directory":            "--upstream http://127.0.0.1:1 --scope global --store pebble:",
+		"store is not known: use pebble:DIR, memory:": "--upstream http://127.0.0.1:1 --scope global --store redis:secret",
+		"has nothing behind the colon":                "--upstream http://127.0.0.1:1 --scope global --store memory:secret",
+		"store is not understood":                     "--upstream http://127.0.0.1:1 --scope global --store postgres://u:secret@x:no/d",
+		"data is short for store":                     "--data x --store memory:",
+		"an argument too many":                        "secret",
+		"unknown flag: --stor":                        "--stor=postgres://u:secret@x/d",
+		"--config: open /no/such/file":                "--config /no/such/file",
+		`--wait: "soon" is no time`:                   "--wait soon",
 	} {
 		cmd := command(t, append([]string{"proxy"}, strings.Fields(args)...)...)
 		var stdout, stderr bytes.Buffer

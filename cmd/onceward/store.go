@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/onceward/onceward/store"
 	"github.com/onceward/onceward/store/memstore"
+	"github.com/onceward/onceward/store/pebblestore"
 	"github.com/onceward/onceward/store/pgstore"
 )
 
@@ -24,6 +26,7 @@ type storeKind struct {
 
 // storeKinds are the stores that this build has. A new one is a row here.
 var storeKinds = []storeKind{
+	{scheme: "pebble", usage: "pebble:DIR", open: openPebble, check: checkPebble},
 	{scheme: "memory", usage: "memory: (forgets when the process ends)", open: openMemory},
 	{scheme: "postgres", usage: "postgres://user@host:5432/name", open: openPostgres},
 	{scheme: "postgresql", open: openPostgres},
@@ -60,6 +63,39 @@ func openMemory(ctx context.Context, url, service string) (store.Store, error) {
 	}
 	return s, nil
 }
+
+// openPebble opens a directory, which no other process may have open.
+func openPebble(_ context.Context, url, _ string) (store.Store, error) {
+	dir := strings.TrimPrefix(url, "pebble:")
+	if dir == "" {
+		return nil, errors.New("store pebble: names no directory")
+	}
+	return pebblestore.Open(dir, pebblestore.Config{})
+}
+
+// checkPebble opens another directory: the one that is named may belong to a proxy that runs.
+func checkPebble(ctx context.Context, url, service string) (store.Store, error) {
+	if url == "pebble:" {
+		return openPebble(ctx, url, service)
+	}
+	dir, err := os.MkdirTemp("", "onceward-check")
+	if err != nil {
+		return nil, err
+	}
+	s, err := openPebble(ctx, "pebble:"+dir, service)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return &borrowed{Store: s, dir: dir}, nil
+}
+
+// borrowed removes its directory when it is closed.
+type borrowed struct {
+	store.Store
+	dir string
+}
+
+func (b *borrowed) Close() error { return errors.Join(b.Store.Close(), os.RemoveAll(b.dir)) }
 
 // serverConns is how many connections a proxy has, unless its URL says pool_max_conns.
 const serverConns = 32
