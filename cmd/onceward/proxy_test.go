@@ -113,7 +113,7 @@ type proxyProcess struct {
 // startProxy starts the command on a free port and waits until it listens.
 func startProxy(t *testing.T, store string, args ...string) *proxyProcess {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "once") // the path of a socket is short
+	dir, err := os.MkdirTemp("", "once") //nolint:usetesting // the path of a socket is short
 	if err != nil {
 		t.Fatal(err)
 	}
