@@ -150,7 +150,12 @@ func whoCert(r *http.Request) (string, error) {
 // it because the proxy passes it on.
 func (c Config) dropForeignScope(h http.Header, in *http.Request, trusted peers) {
 	name, isHeader := strings.CutPrefix(c.Scope, scopeHeader)
-	if isHeader && !slices.Contains(credentials, http.CanonicalHeaderKey(name)) && !trusted.trust(in) {
-		h.Del(name)
+	if !isHeader || slices.Contains(credentials, http.CanonicalHeaderKey(name)) || trusted.trust(in) {
+		return
+	}
+	for other := range h {
+		if strings.EqualFold(strings.ReplaceAll(other, "_", "-"), strings.ReplaceAll(name, "_", "-")) { // to CGI and WSGI they are one
+			delete(h, other)
+		}
 	}
 }
