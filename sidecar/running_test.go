@@ -116,6 +116,17 @@ func TestHealthReadinessAndMetrics(t *testing.T) {
 	}
 }
 
+// What a store can do besides, the measured one can.
+func TestAMeasuredStoreIsWhatTheStoreIs(t *testing.T) {
+	up := serving(t, nil)
+	if _, finds := start(t, up.URL, nil).proxy.store.(store.Finder); !finds {
+		t.Error("over the memory store operations are not found by their id any more")
+	}
+	if _, finds := startOver(t, &failing{Store: memstore.New(memstore.Config{})}, up.URL, nil).proxy.store.(store.Finder); finds {
+		t.Error("a store that does not find claims to")
+	}
+}
+
 func TestTheAdminAPIWantsAToken(t *testing.T) {
 	token := strings.Repeat("t", minToken)
 	authorize, err := byToken(write(t, filepath.Join(t.TempDir(), "token"), token+"\n"))

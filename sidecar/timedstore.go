@@ -15,12 +15,20 @@ type timedStore struct {
 	claims, advances, failedClaims, failedAdvances prometheus.Observer
 }
 
-func newTimedStore(s store.Store, seconds *prometheus.HistogramVec) *timedStore {
-	return &timedStore{
+// newTimedStore returns a store that is a [store.Finder] if s is one.
+func newTimedStore(s store.Store, seconds *prometheus.HistogramVec) store.Store {
+	timed := &timedStore{
 		Store:  s,
 		claims: seconds.WithLabelValues("claim", "ok"), failedClaims: seconds.WithLabelValues("claim", "error"),
 		advances: seconds.WithLabelValues("advance", "ok"), failedAdvances: seconds.WithLabelValues("advance", "error"),
 	}
+	if finder, ok := s.(store.Finder); ok {
+		return struct {
+			*timedStore
+			store.Finder
+		}{timed, finder}
+	}
+	return timed
 }
 
 func (s *timedStore) Claim(ctx context.Context, q store.ClaimRequest) (store.Answer, error) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -250,36 +249,29 @@ func (k *killings) check(most int) {
 	k.up.kill(k.t)
 }
 
-func (k *killings) admin(method, path string, body, into any) {
+// ask reads one page of the admin API.
+func (k *killings) ask(path string) (page oncehttp.AdminPage) {
 	k.t.Helper()
-	text, err := json.Marshal(body)
+	req, err := http.NewRequestWithContext(k.t.Context(), http.MethodGet, "http://proxy"+path, nil)
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(k.t.Context(), method, "http://proxy"+path, bytes.NewReader(text))
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
 	client := http.Client{Transport: &http.Transport{DialContext: dialSocket(k.proxy.socket), DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		k.t.Fatalf("%s: %s", path, resp.Status)
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil || resp.StatusCode != http.StatusOK {
+		k.t.Fatalf("%s: %s, %v", path, resp.Status, err)
 	}
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		k.t.Fatal(err)
-	}
+	return page
 }
 
 func (k *killings) unknowns() (all []oncehttp.AdminRecord) {
 	k.t.Helper()
 	for path := "/unknowns?limit=1000"; path != ""; {
-		var page oncehttp.AdminPage
-		k.admin(http.MethodGet, path, nil, &page)
+		page := k.ask(path)
 		all, path = append(all, page.Records...), ""
 		if page.Next != "" {
 			path = "/unknowns?limit=1000&cursor=" + page.Next
@@ -288,10 +280,21 @@ func (k *killings) unknowns() (all []oncehttp.AdminRecord) {
 	return all
 }
 
+// resolve is what an operator does, by the command.
 func (k *killings) resolve(r oncehttp.AdminRecord, happened bool) {
 	k.t.Helper()
-	k.admin(http.MethodPost, "/resolve", oncehttp.AdminResolve{
-		AdminOperation: oncehttp.AdminOperation{Service: r.Service, Principal: r.Principal, Key: r.Key, Reason: "the ledger says so"},
-		Version:        r.Version, Happened: &happened, Attested: !happened,
-	}, &oncehttp.AdminDecision{})
+	what := []string{"--did-not-happen", "--attested"}
+	if happened {
+		what = []string{"--happened", "--no-reply"}
+	}
+	who := []string{r.ID}
+	if strings.HasPrefix(k.store, "pebble:") { // finds no operation by its id alone
+		who = []string{"--service", r.Service, "--principal", r.Principal, "--key", r.Key}
+	}
+	out, err := run(slices.Concat([]string{"keys", "resolve"}, who, what, []string{
+		"--admin", "unix:" + k.proxy.socket, "--reason", "the ledger says so", "--version", fmt.Sprint(r.Version), "--yes",
+	})...)
+	if err != nil {
+		k.t.Errorf("%s: %v\n%s", r.Key, err, out)
+	}
 }

@@ -126,9 +126,9 @@ func openPostgres(ctx context.Context, url, _ string) (store.Store, error) {
 	return &ownPool{Store: s, pool: pool}, nil
 }
 
-// ownPool closes the pool with the store.
+// ownPool closes the pool with the store. It is all that the store is, a [store.Finder] too.
 type ownPool struct {
-	store.Store
+	*pgstore.Store
 	pool *pgxpool.Pool
 }
 
