@@ -137,17 +137,23 @@ func (m *Maintainer) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if tell := m.config.Observer.Alarm; err != nil && tell != nil {
-			alarm := onceward.AlarmUpkeep
-			if errors.Is(err, store.ErrClock) {
-				alarm = onceward.AlarmClock
-			}
-			tell(ctx, onceward.AlarmEvent{Alarm: alarm, Err: err})
+		if err != nil {
+			m.alarm(ctx, err)
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+func (m *Maintainer) alarm(ctx context.Context, err error) {
+	alarm := onceward.AlarmUpkeep
+	if errors.Is(err, store.ErrClock) {
+		alarm = onceward.AlarmClock
+	}
+	if tell := m.config.Observer.Alarm; tell != nil {
+		tell(ctx, onceward.AlarmEvent{Alarm: alarm, Err: err})
 	}
 }

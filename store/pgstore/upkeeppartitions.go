@@ -146,24 +146,26 @@ func (u *upkeeping) tell(ctx context.Context, s span, e PartitionEvent) {
 	u.m.config.Partition(ctx, e)
 }
 
-// removeOld drops every partition that is over, the oldest first, and what others have left half done.
+// removeOld drops every partition that is over, the oldest first, and what others have left half done. One that cannot go keeps none of the others.
 func (u *upkeeping) removeOld(ctx context.Context) error {
 	all, err := u.c.known(ctx, u.conn)
 	if err != nil {
 		return err
 	}
+	var faults []error
 	for _, k := range all {
 		since := u.late(k)
 		if since < 0 || !k.attached && !k.ours {
 			continue
 		}
 		err := u.remove(ctx, k)
-		if since < u.c.Width && (errors.Is(err, errBusy) || isCode(err, lockNotAvailable, queryCanceled)) {
-			return nil // there is time: nobody need look
+		busy := errors.Is(err, errBusy) || isCode(err, lockNotAvailable, queryCanceled)
+		if since > u.c.Width || !busy { // else there is time: nobody need look
+			faults = append(faults, err)
 		}
-		if err != nil {
-			return err
+		if busy || u.conn.Conn().IsClosed() {
+			break // the others would wait for the same
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
