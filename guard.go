@@ -80,13 +80,17 @@ func (g *Guard) With(change func(*Config)) (*Guard, error) {
 	return &Guard{cfg: cfg, core: g.core}, nil
 }
 
-// fitsStore reports a reply limit that the store cannot keep.
+// fitsStore reports a reply limit, or a window, that the store cannot keep.
 func fitsStore(cfg Config, t store.Traits) error {
-	if t.MaxReply == 0 || cfg.MaxReply <= t.MaxReply {
-		return nil
+	switch {
+	case t.MaxReply != 0 && cfg.MaxReply > t.MaxReply:
+		return &Error{Op: "new", Err: ErrConfig,
+			Hint: fmt.Sprintf("Config.MaxReply = %d: the %s store keeps at most %d bytes", cfg.MaxReply, t.Name, t.MaxReply)}
+	case t.MaxKept != 0 && cfg.Window+cfg.Skew > t.MaxKept:
+		return &Error{Op: "new", Err: ErrConfig,
+			Hint: fmt.Sprintf("Config.Window = %v and Skew = %v: this %s store remembers stamped keys for %v together", cfg.Window, cfg.Skew, t.Name, t.MaxKept)}
 	}
-	return &Error{Op: "new", Err: ErrConfig,
-		Hint: fmt.Sprintf("Config.MaxReply = %d: the %s store keeps at most %d bytes", cfg.MaxReply, t.Name, t.MaxReply)}
+	return nil
 }
 
 // Window is how long a key is remembered after its completion.

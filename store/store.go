@@ -325,10 +325,11 @@ const (
 type Traits struct {
 	Name          string // "memory", "postgres" …
 	Survives      Survival
-	Shared        bool     // several processes may share it
-	LossyFailover bool     // an acknowledged write may be lost in a failover
-	Notifies      bool     // Wait is woken, also across processes if Shared
-	ListsDone     bool     // List has ClassDone
-	MaxReply      int      // bytes; zero: no bound of its own
-	Caveats       []string // sentences: what weakens the promise in this configuration
+	Shared        bool          // several processes may share it
+	LossyFailover bool          // an acknowledged write may be lost in a failover
+	Notifies      bool          // Wait is woken, also across processes if Shared
+	ListsDone     bool          // List has ClassDone
+	MaxReply      int           // bytes; zero: no bound of its own
+	MaxKept       time.Duration // the longest window and guard, together, of stamped keys; zero: no bound of its own
+	Caveats       []string      // sentences: what weakens the promise in this configuration
 }

@@ -1,7 +1,6 @@
 package pgstore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -71,21 +70,12 @@ func TestClaimBeyondThePartitionsWindow(t *testing.T) {
 	a, err = p.s.Claim(t.Context(), long(claimOf(identity("unstamped", 0), tokenOf(4))))
 	want(t, a, err, store.Granted)
 
-	g, err := onceward.New(p.again(t, p.schema), onceward.Config{Window: 72 * time.Hour, MaintainEvery: onceward.NoMaintenance})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = g.Close(context.Background()) })
-	key, err := onceward.TypeID{}.Mint()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = g.Do(t.Context(), callOf(key), func(context.Context, onceward.Attempt) onceward.Outcome {
-		t.Error("it ran")
-		return onceward.Save(onceward.Reply{})
-	})
-	if !errors.Is(err, onceward.ErrStoreUnavailable) || !strings.Contains(err.Error(), "--window 72h0m0s") {
+	if _, err := onceward.New(p.again(t, p.schema), onceward.Config{Window: 72 * time.Hour}); !errors.Is(err, onceward.ErrConfig) || !strings.Contains(err.Error(), "24h5m0s") {
 		t.Errorf("a guard: %v", err)
+	}
+	g, err := onceward.New(p.again(t, p.schema), onceward.Config{MaintainEvery: onceward.NoMaintenance})
+	if err != nil || g.Close(t.Context()) != nil {
+		t.Errorf("a guard with the window of the partitions: %v", err)
 	}
 }
 

@@ -35,6 +35,9 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l.partitioned {
+		traits.MaxKept = l.window + l.skew
+	}
 	return on(pool, c, traits, l), nil
 }
 
