@@ -14,7 +14,7 @@ import (
 //	lockTrail                       numbers of the trail are committed in their order, so that a reader's cursor misses none
 //	lockMigrate                     one migration at a time
 //	lockFloor, the schema           of a partitioned table, shared by steps like lockService; exclusive while its floor is raised
-//	lockPartitions, the schema      one maintainer of its partitions at a time; held by a session that is ended if it is idle
+//	lockPartitions, the schema      one maintainer of its partitions at a time; held by a session that is ended if it is idle; and by a layout
 //
 // Who takes several takes them in this order. Two ids, or services, with one lock make somebody wait, and no more: what is true stands in rows.
 const (

@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -143,36 +142,5 @@ func TestMaintainerRefusesAPooler(t *testing.T) {
 	err := p.owner.QueryRow(t.Context(), "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1::int::oid AND objid = hashtext($2)::oid", lockPartitions, p.schema).Scan(&held)
 	if err != nil || held != 0 {
 		t.Errorf("%d locks are left behind, %v", held, err)
-	}
-}
-
-// observed begins transactions and looks at the settings in force when they commit.
-type observed struct {
-	*pgxpool.Pool
-	idle *string
-}
-
-func (o observed) BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error) {
-	tx, err := o.Pool.BeginTx(ctx, options)
-	return observedTx{tx, o.idle}, err
-}
-
-type observedTx struct {
-	pgx.Tx
-	idle *string
-}
-
-func (o observedTx) Commit(ctx context.Context) error {
-	err := o.QueryRow(ctx, "SHOW idle_in_transaction_session_timeout").Scan(o.idle)
-	return errors.Join(err, o.Tx.Commit(ctx))
-}
-
-// A process that freezes while it lays the table out, under its lock, is put out by the server.
-func TestFrozenLayoutIsUndone(t *testing.T) {
-	db := serving(t)
-	schema := db.fresh(t).config.Schema
-	var idle string
-	if _, err := Partition(t.Context(), observed{db.owner, &idle}, PartitionConfig{Schema: schema, Width: testWidth, clock: fmt.Sprintf(testClock, schema)}); err != nil || idle != defaultStall {
-		t.Errorf("%v; the server waits for %q", err, idle)
 	}
 }

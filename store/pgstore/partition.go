@@ -112,10 +112,7 @@ func (c PartitionConfig) layOutOrChange(ctx context.Context, db Beginner) (chang
 			changed, err = false, errors.Join(err, ignoreClosed(tx.Rollback(context.WithoutCancel(ctx))))
 		}
 	}()
-	if _, err = tx.Exec(ctx, holdBriefly, c.stall); err != nil { // a process that stalls here would keep everybody from the table
-		return false, err
-	}
-	if _, err = tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1::int, 0)", lockMigrate); err != nil {
+	if err = c.hold(ctx, tx); err != nil {
 		return false, err
 	}
 	was, err := findLayout(ctx, tx, c.Schema)
@@ -144,6 +141,24 @@ func (c PartitionConfig) layOutOrChange(ctx context.Context, db Beginner) (chang
 		return false, err
 	}
 	return changed, tx.Commit(ctx)
+}
+
+// hold begins a change, beside no other and no maintainer.
+func (c PartitionConfig) hold(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, holdBriefly, c.stall); err != nil { // a process that stalls here would keep everybody from the table
+		return err
+	}
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1::int, 0)", lockMigrate); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '3s'"); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1::int, hashtext($2))", lockPartitions, c.Schema); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "SET LOCAL lock_timeout TO DEFAULT")
+	return err
 }
 
 func (c PartitionConfig) layOut(ctx context.Context, tx pgx.Tx) error {
@@ -182,7 +197,7 @@ func failedPartition(err error) error {
 		return fmt.Errorf("pgstore: partition: %w: %w (connect as the owner of the tables)", ErrGrants, err)
 	}
 	if isCode(err, lockNotAvailable) {
-		return fmt.Errorf("pgstore: partition: %w (transactions on the table do not end: try again)", err)
+		return fmt.Errorf("pgstore: partition: %w (transactions on the table, or a maintainer's work, do not end: try again)", err)
 	}
 	return failed("partition", err)
 }

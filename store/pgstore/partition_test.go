@@ -50,6 +50,27 @@ func TestConformanceOnPartitions(t *testing.T) {
 	})
 }
 
+// A change of the width waits for a maintainer that is at work: two would make overlapping partitions.
+func TestPartitionWaitsForAMaintainer(t *testing.T) {
+	p := newParted(t)
+	changed := make(chan error, 1)
+	other := newRival(t, p.tables, p.s)
+	other.do("SELECT pg_advisory_xact_lock($1::int, hashtext($2))", lockPartitions, p.schema)
+	go func() {
+		_, err := Partition(t.Context(), p.owner, PartitionConfig{Schema: p.schema, Width: 3 * time.Hour, clock: fmt.Sprintf(testClock, p.schema)})
+		changed <- err
+	}()
+	somebodyWaits(t, p.tables)
+	if l, err := findLayout(t.Context(), p.owner, p.schema); err != nil || l.width != testWidth {
+		t.Errorf("meanwhile the width is %v, %v", l.width, err)
+	}
+	other.commit()
+	if err := <-changed; err != nil {
+		t.Error(err)
+	}
+	whole(t, p)
+}
+
 // TestOnPartitions runs tests of the plain table on a partitioned one.
 func TestOnPartitions(t *testing.T) {
 	widthOfTests = 24 * time.Hour // few: they take time to make
