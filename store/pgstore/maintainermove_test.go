@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/store"
@@ -47,6 +48,35 @@ func TestRowsOfNoStateMove(t *testing.T) {
 		t.Errorf("%d rows are there, %v", there, err)
 	}
 	exec(t, p.owner, "DELETE FROM "+p.schema+".records WHERE safe_new_key")
+	p.survived(t, o)
+}
+
+// While a maintainer is long at one partition it makes others, for nobody else can.
+func TestPartitionsAreMadeWhileOneIsEmptied(t *testing.T) {
+	p := newParted(t)
+	o := p.fill(t)
+	p.older(t, o)
+	moved := false
+	m := p.maintainer(t, func(c *MaintainConfig) {
+		c.Every = time.Nanosecond
+		c.step = func(of span, step string) error {
+			switch {
+			case of != o.partition:
+			case step == "move live rows":
+				move(t, p.s, 3*testWidth) // is how long it takes
+				moved = true
+			case moved:
+				whole := p.now(t).Add(2 * testWidth)
+				if attached, _ := p.spans(t); attached[len(attached)-1].to <= whole {
+					t.Errorf("before %q the partitions are %v, want them until %d", step, attached, whole)
+				}
+			}
+			return nil
+		}
+	})
+	if err := m.Maintain(t.Context()); err != nil || !moved {
+		t.Error(moved, err)
+	}
 	p.survived(t, o)
 }
 

@@ -55,6 +55,9 @@ func (r *removal) move(ctx context.Context, one string) (left [][]byte, err erro
 	fill := strings.NewReplacer("{table}", r.table, "{schema}", r.c.Schema).Replace
 	left = [][]byte{} // as an array, not NULL
 	for size := moveBatch; ; {
+		if err := r.keepAhead(ctx); err != nil {
+			return nil, err
+		}
 		rows, err := r.conn.Query(ctx, fill(liveRows), int64(r.now), size, left)
 		if err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ type upkeeping struct {
 	conn *pgxpool.Conn
 	c    PartitionConfig
 	now  store.Time
+	made time.Time // when partitions were last made
 }
 
 // partitions works on a partitioned table. If another maintainer is at it, and what is due is not done in time, that is an error.
@@ -125,8 +126,20 @@ func (u *upkeeping) noneLate(ctx context.Context) error {
 // late is how long a partition has been over.
 func (u *upkeeping) late(k known) time.Duration { return u.now.Sub(k.to.Add(u.c.Window).Add(u.c.Skew)) }
 
+// keepAhead is for work that takes long: meanwhile nobody else makes partitions. A hole has been told of.
+func (u *upkeeping) keepAhead(ctx context.Context) error {
+	if time.Since(u.made) < u.m.config.Every {
+		return nil
+	}
+	if err := u.ahead(ctx); !errors.Is(err, ErrPartition) {
+		return err
+	}
+	return nil
+}
+
 func (u *upkeeping) ahead(ctx context.Context) error {
 	began := time.Now()
+	u.made = began
 	var made, holes []span
 	err := pgx.BeginFunc(ctx, u.conn, func(tx pgx.Tx) (err error) {
 		made, holes, err = makeAhead(ctx, tx, u.c)
@@ -153,6 +166,7 @@ func (u *upkeeping) removeOld(ctx context.Context) error {
 		return err
 	}
 	var faults []error
+	u.made = time.Now() // at the round's beginning
 	for _, k := range all {
 		since := u.late(k)
 		if since < 0 || !k.attached && !k.ours {
