@@ -26,6 +26,13 @@ var template struct {
 func makeCluster(ctx context.Context, bin, path string, o *owner) error {
 	template.Lock()
 	defer template.Unlock()
+	if dir := os.Getenv(TemplateEnv); dir != "" {
+		data, err := sharedTemplate(ctx, bin, dir, o)
+		if err != nil {
+			return err
+		}
+		return copyTree(data, path, o)
+	}
 	if template.folder == nil {
 		sweep()
 		f, err := newFolder("", o)

@@ -224,3 +224,30 @@ func running(pid int) bool {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	return err == nil && !strings.Contains(string(text), ") Z ")
 }
+
+// Processes that share a template make it once, and servers on it are apart from each other.
+func TestTemplateIsShared(t *testing.T) {
+	pgtest.Require(t)
+	dir := t.TempDir()
+	for at := dir; at != os.TempDir() && at != "/"; at = filepath.Dir(at) { // the server's account has to come through
+		if err := os.Chmod(at, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv(pgtest.TemplateEnv, dir)
+	var made os.FileInfo
+	for range 2 {
+		s := pgtest.Own(t, pgtest.Config{})
+		if err := s.Exec(t.Context(), "postgres", "CREATE TABLE mine (n int)"); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(filepath.Join(dir, "data", "PG_VERSION"))
+		if err != nil || made != nil && !os.SameFile(info, made) {
+			t.Fatalf("the template was made anew, %v", err)
+		}
+		made = info
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("beside the template there are %v, %v", left, err)
+	}
+}
