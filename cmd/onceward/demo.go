@@ -16,11 +16,15 @@ import (
 func newDemo() *cobra.Command {
 	cfg := demo.Config{}
 	var output string
+	var crash crashing
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Lose replies, with and without onceward, and count what happened",
 		Long: `A small bank on loopback sockets, transfers that must happen once, and a network that loses replies. The same transfers
 meet the same faults twice: with naive retries, and with onceward. What happened is counted in the bank's own ledger.
+
+With --through proxy --crash, bank and onceward proxy are processes of their own, which SIGKILL hits in the middle of transfers. What nobody can
+tell afterwards is listed, looked up in the ledger, and resolved by onceward keys.
 
 The exit status is 1 if onceward's ledger is wrong, and also if the naive run doubled nothing: then the demo shows nothing.`,
 		Args: cobra.NoArgs,
@@ -30,6 +34,12 @@ The exit status is 1 if onceward's ledger is wrong, and also if the naive run do
 			}
 			if !cmd.Flags().Changed("seed") {
 				cfg.Seed = uint64(rand.Uint32()) // short enough to type
+			}
+			if wanted, err := crash.wanted(cmd); err != nil || wanted {
+				if err != nil {
+					return err
+				}
+				return crash.run(cmd, cfg, output)
 			}
 			shown := newProgress(cmd.ErrOrStderr())
 			cfg.Progress = shown.show
@@ -46,14 +56,16 @@ The exit status is 1 if onceward's ledger is wrong, and also if the naive run do
 	}
 	flags := cmd.Flags()
 	flags.Float64Var(&cfg.Loss, "loss", 0.3, "probability that a reply is lost, 0 to 0.9")
-	flags.IntVar(&cfg.Requests, "requests", 3000, "transfers to make")
-	flags.IntVar(&cfg.Clients, "clients", 64, "clients that send at the same time")
+	flags.IntVar(&cfg.Requests, "requests", 3000, fmt.Sprintf("transfers to make; with --crash the default is %d", demo.CrashRequests))
+	flags.IntVar(&cfg.Clients, "clients", 64, fmt.Sprintf("clients that send at the same time; with --crash the default is %d", demo.CrashClients))
 	flags.Uint64Var(&cfg.Seed, "seed", 0, "chooses transfers and faults; the same seed, the same faults (default random)")
+	crash.addTo(cmd)
 	flags.StringVarP(&output, "output", "o", "text", "text or json")
+	cmd.AddCommand(newDemoBank())
 	return cmd
 }
 
-func printReport(w io.Writer, report demo.Report, output string) error {
+func printReport(w io.Writer, report interface{ Text(w io.Writer) error }, output string) error {
 	if output == "json" {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
@@ -78,7 +90,7 @@ func newProgress(w io.Writer) *progress {
 }
 
 func (p *progress) show(now demo.Progress) {
-	name := map[string]string{"naive": "naive retries", "onceward": "with onceward"}[now.Run]
+	name := map[string]string{"naive": "naive retries", "onceward": "with onceward", "crash": "through the proxy"}[now.Run]
 	if !p.terminal {
 		if now.Settled == 0 {
 			fmt.Fprintf(p.w, "%s: transfers to make: %d\n", name, now.Wanted)

@@ -31,9 +31,14 @@ type receipt struct {
 	Row      int    `json:"row"` // of the ledger: a second execution has another one
 }
 
+// books are where the bank writes down what it does; move returns the row that says so, from 1.
+type books interface {
+	move(t transfer, key string) (row int)
+}
+
 // bank carries out every transfer that arrives, as an ordinary handler does.
 type bank struct {
-	ledger *ledger
+	ledger books
 	wanted int // transfers it may be asked for
 	diary  *diary
 	clock  retry.Clock

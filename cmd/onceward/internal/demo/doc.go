@@ -5,4 +5,6 @@
 //
 // Everything runs in this process, over loopback sockets. What happened is counted in the bank's ledger, which does not
 // deduplicate. [Run] makes a [Report]; [Report.Verdict] judges it and [Report.Text] prints it.
+//
+// [RunCrash] is the other form: bank and onceward proxy are processes of their own, which are killed.
 package demo
