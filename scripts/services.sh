@@ -11,6 +11,8 @@ set -euo pipefail
 services=(
 	'postgresql /usr/lib/postgresql/*/bin/initdb initdb'
 	'pgbouncer /usr/sbin/pgbouncer pgbouncer'
+	'redis-server /usr/bin/redis-server redis-server'
+	'redis-sentinel /usr/bin/redis-sentinel redis-sentinel'
 )
 
 missing() {

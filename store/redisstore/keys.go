@@ -1,0 +1,55 @@
+package redisstore
+
+import "github.com/onceward/onceward/store"
+
+// The keys of a shard, each behind its tag:
+//
+//	r id          a record
+//	m id token    until when a released token is dead, in milliseconds; expires
+//	q id          the channel of those who wait for the record; expires
+//	w             the anchor: its field "" is the store's name, each other a service with its watermark
+//	c, s          claimed and started records by lease
+//	d time:service   the ids of done records of a service whose purge time is in one span, which ends at time
+//	b             the suffixes of these lists by time
+//	t             the trail
+//
+// A script derives their names from the record's. A Cluster that moves a slot has to be told all of them: it then refuses a script before it has begun
+// while some keys are on one side and some on the other.
+func (s *Store) keys(who store.Identity, more ...string) []string {
+	tag := s.shard(who.ID)
+	keys := make([]string, 1, 1+len(more))
+	keys[0] = tag + "r" + string(who.ID[:])
+	if s.cluster {
+		for _, suffix := range more {
+			keys = append(keys, tag+suffix)
+		}
+	}
+	return keys
+}
+
+func (s *Store) claimKeys(q store.ClaimRequest) []string {
+	if !s.cluster {
+		return s.keys(q.Identity)
+	}
+	return s.keys(q.Identity, "w", "c", "s", "m"+string(q.ID[:])+string(q.Token[:]), "q"+string(q.ID[:]))
+}
+
+func (s *Store) completeKeys(who store.Identity) []string {
+	if !s.cluster {
+		return s.keys(who)
+	}
+	return s.keys(who, "w", "c", "s", "b", "t", "q"+string(who.ID[:]))
+}
+
+func (s *Store) stepKeys(who store.Identity, t store.Token) []string {
+	if !s.cluster {
+		return s.keys(who)
+	}
+	return s.keys(who, "w", "c", "s", "m"+string(who.ID[:])+string(t[:]), "q"+string(who.ID[:]))
+}
+
+func (s *Store) decideKeys(who store.Identity) []string { return s.completeKeys(who) }
+
+func (s *Store) getKeys(who store.Identity) []string { return s.keys(who, "w") }
+
+func (s *Store) lookKeys(who store.Identity) []string { return s.keys(who, "w", "q"+string(who.ID[:])) }

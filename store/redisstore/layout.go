@@ -1,0 +1,102 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"github.com/onceward/onceward/store"
+)
+
+// layout is how a store is laid out in its database, for good.
+type layout struct {
+	name string   // drawn when it was laid out: by it the shards know that they are this store's
+	tags []string // of the shards, in braces
+}
+
+// slots is the number of a Cluster's hash slots.
+const slots = 16384
+
+// tagsOf returns n hash tags whose slots are spread evenly, so that however a Cluster divides the slots among its nodes, each gets its share of shards.
+func tagsOf(prefix string, n int) []string {
+	tags := make([]string, n)
+	for i := range tags {
+		for try := 0; ; try++ {
+			tag := prefix + strconv.FormatInt(int64(i+try*n), 36)
+			if int(crc16(tag))%slots*n/slots == i {
+				tags[i] = "{" + tag + "}"
+				break
+			}
+		}
+	}
+	return tags
+}
+
+// crc16 is the checksum by which a Cluster finds a key's slot: CRC-16/XMODEM.
+func crc16(s string) (sum uint16) {
+	for i := range len(s) {
+		sum ^= uint16(s[i]) << 8
+		for range 8 {
+			if sum&0x8000 != 0 {
+				sum = sum<<1 ^ 0x1021
+			} else {
+				sum <<= 1
+			}
+		}
+	}
+	return sum
+}
+
+// shard is the tag of the record's shard.
+func (l *layout) shard(id store.ID) string {
+	return l.tags[(int(id[0])<<8|int(id[1]))%len(l.tags)]
+}
+
+const layoutFormat = "1"
+
+// layOut reads how the store is laid out, or lays it out: first the plan, then each shard's anchor, then that it is complete. Several processes may do
+// it at once. A plan that is complete and whose anchors are not there is that of a store whose data is lost.
+func layOut(ctx context.Context, client rueidis.Client, prefix string, shards int) (*layout, error) {
+	var drawn [8]byte
+	if _, err := rand.Read(drawn[:]); err != nil {
+		return nil, err
+	}
+	key := prefix + ":layout"
+	plan := fmt.Sprintf("%s %d %s", layoutFormat, shards, hex.EncodeToString(drawn[:]))
+	if err := client.Do(ctx, client.B().Hsetnx().Key(key).Field("plan").Value(plan).Build()).Error(); err != nil {
+		return nil, err
+	}
+	have, err := client.Do(ctx, client.B().Hmget().Key(key).Field("plan", "complete").Build()).ToArray()
+	if err != nil {
+		return nil, err
+	}
+	plan, err = have[0].ToString()
+	if err != nil {
+		return nil, err
+	}
+	words := strings.Fields(plan)
+	if len(words) != 3 || words[0] != layoutFormat {
+		return nil, fmt.Errorf("%w: %s says %q, and this build knows layout %s", ErrLayout, key, plan, layoutFormat)
+	}
+	n, err := strconv.Atoi(words[1])
+	if err != nil || n < 1 || n > maxShards || len(words[2]) != nameSize {
+		return nil, fmt.Errorf("%w: %s says %q", ErrLayout, key, plan)
+	}
+	l := &layout{name: words[2], tags: tagsOf(prefix, n)}
+	if !have[1].IsNil() {
+		return l, nil
+	}
+	for _, tag := range l.tags {
+		if err := client.Do(ctx, client.B().Hsetnx().Key(tag+"w").Field("").Value(l.name).Build()).Error(); err != nil {
+			return nil, err
+		}
+	}
+	return l, client.Do(ctx, client.B().Hset().Key(key).FieldValue().FieldValue("complete", "yes").Build()).Error()
+}
+
+const nameSize = 16

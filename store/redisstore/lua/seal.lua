@@ -1,0 +1,4 @@
+local last, store, til = unpack('>I6c16I6', ARGV[1])
+if not begin(last, store) then return gone end
+raise(ARGV[2], til)
+return { clock(), watermark(ARGV[2]) }

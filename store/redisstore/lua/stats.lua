@@ -1,0 +1,27 @@
+-- Counts: claimed, started and not unknown, unknown, the end of the oldest unknown's lease; then each service's watermark and done records.
+local last, store = unpack('>I6c16', ARGV[1])
+if not begin(last, store) then return gone end
+local at = string.format('%.0f', now)
+local oldest = call('ZRANGE', tag .. 's', 0, 0, 'WITHSCORES')[2]
+local unknown = call('ZCOUNT', tag .. 's', '-inf', at)
+local out = { clock(), call('ZCARD', tag .. 'c'), call('ZCARD', tag .. 's') - unknown, unknown, unknown > 0 and tonumber(oldest) or 0 }
+local done = {}
+for _, bound in ipairs(call('ZRANGE', tag .. 'b', 0, -1)) do
+	local service = sub(bound, string.find(bound, ':', 1, true) + 1)
+	done[service] = (done[service] or 0) + call('LLEN', tag .. 'd' .. bound)
+end
+local marks = call('HGETALL', anchor)
+for i = 1, #marks, 2 do
+	if marks[i] ~= '' then
+		out[#out + 1] = marks[i]
+		out[#out + 1] = tonumber(marks[i + 1])
+		out[#out + 1] = done[marks[i]] or 0
+		done[marks[i]] = nil
+	end
+end
+for service, n in pairs(done) do
+	out[#out + 1] = service
+	out[#out + 1] = 0
+	out[#out + 1] = n
+end
+return out

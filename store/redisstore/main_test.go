@@ -1,0 +1,75 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/onceward/onceward/store"
+	"github.com/onceward/onceward/store/redisstore/redistest"
+)
+
+func TestMain(m *testing.M) { os.Exit(redistest.Main(m)) }
+
+// prefixes counts the stores of this process's tests: each has keys of its own on a server that they share.
+var prefixes atomic.Int64
+
+func freshPrefix() string { return fmt.Sprintf("t%d", prefixes.Add(1)) }
+
+// movable is the server's clock plus an offset that stands beside the data, so that it is there again after a restart.
+const movable = "t[1] * 1000000 + t[2] + (call('GET', tag .. 'x') or 0) * 1000"
+
+// move sets the clock of a store with the clock movable forward, or back.
+func move(t testing.TB, s *Store, d time.Duration) {
+	t.Helper()
+	for _, tag := range s.tags {
+		if err := s.client.Do(context.Background(), s.client.B().Incrby().Key(tag+"x").Increment(d.Milliseconds()).Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func openAt(t testing.TB, c Config, addresses ...string) *Store {
+	t.Helper()
+	s, err := New(t.Context(), rueidis.ClientOption{InitAddress: addresses}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// shared is a store with keys of its own on the shared server.
+func shared(t testing.TB, c Config) *Store {
+	t.Helper()
+	if c.Prefix == "" {
+		c.Prefix = freshPrefix()
+	}
+	return openAt(t, c, redistest.Shared(t).Address())
+}
+
+// What tests send.
+
+func identity(key string, stamp store.Time) store.Identity {
+	return store.Identity{ID: sha256.Sum256([]byte(key)), Service: "orders", Principal: "alice", Key: key, Stamp: stamp}
+}
+
+func tokenOf(n uint64) (t store.Token) {
+	sum := sha256.Sum256(fmt.Append(nil, n))
+	copy(t[:], sum[:])
+	return t
+}
+
+func claimOf(who store.Identity, t store.Token) store.ClaimRequest {
+	return store.ClaimRequest{Identity: who, Token: t, Lease: time.Hour, Window: 24 * time.Hour, Guard: time.Minute, Start: true}
+}
+
+func completeOf(who store.Identity, t store.Token, reply string) store.AdvanceRequest {
+	return store.AdvanceRequest{Identity: who, Token: t, Op: store.OpComplete, End: store.EndReply, Reply: []byte(reply), Window: 24 * time.Hour, Guard: time.Minute}
+}

@@ -1,0 +1,128 @@
+package redisstore
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/onceward/onceward/store"
+)
+
+// Store is a [store.Store] in Redis. It is safe for concurrent use; make one with [Open] or [New].
+type Store struct {
+	client  rueidis.Client
+	config  Config
+	scripts scripts
+	traits  store.Traits
+	cluster bool
+	last    atomic.Int64 // the newest time of a server that this process has seen
+	turn    atomic.Int64 // at which shard the next Purge begins
+	*layout
+
+	dialled  *atomic.Int64 // connections that were made
+	checked  atomic.Int64  // of these, when the server was last looked at
+	checking sync.Mutex
+
+	closing chan struct{}
+	once    sync.Once
+	waiting
+}
+
+var _ store.Store = (*Store)(nil)
+
+// New connects as the options say, and asks the server whether it can serve: it takes writes, never evicts, and has the user's privileges. What the options
+// say of re-sends, caching and time limits is overwritten: a step is sent once, and [Config.Timeout] bounds it.
+func New(ctx context.Context, o rueidis.ClientOption, c Config) (*Store, error) {
+	c = c.withDefaults()
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	s := &Store{config: c, scripts: newScripts(c.clock), dialled: new(atomic.Int64), closing: make(chan struct{})}
+	s.waiting.init(s)
+	client, err := rueidis.NewClient(s.options(o))
+	if err != nil {
+		return nil, failed("open", err)
+	}
+	s.client = client
+	if err := s.open(ctx); err != nil {
+		client.Close()
+		return nil, failed("open", err)
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*s.config.Timeout) // several calls
+	defer cancel()
+	s.checked.Store(s.dialled.Load())
+	facts, err := s.inspect(ctx)
+	if err != nil {
+		return err
+	}
+	s.cluster, s.traits = facts.cluster, facts.traits()
+	s.layout, err = layOut(ctx, s.client, s.config.Prefix, s.config.Shards)
+	if err != nil {
+		return err
+	}
+	_, err = s.counts(ctx) // the anchors are there, and scripts may be run
+	return err
+}
+
+// options are the caller's, without what would send a command twice behind our back, and with a count of connections.
+func (s *Store) options(o rueidis.ClientOption) rueidis.ClientOption {
+	o.DisableRetry = true
+	o.DisableCache = true
+	o.ShuffleInit = false
+	o.ReplicaOnly, o.SendToReplicas = false, nil // G1
+	o.ConnWriteTimeout = s.config.Timeout
+	o.Dialer.Timeout = s.config.Timeout
+	o.Dialer.KeepAlive = s.config.Timeout // how often an idle connection is probed
+	dial := o.DialCtxFn
+	o.DialCtxFn = func(ctx context.Context, address string, d *net.Dialer, tls *tlsConfig) (net.Conn, error) {
+		s.dialled.Add(1)
+		if dial != nil {
+			return dial(ctx, address, d, tls)
+		}
+		return dialNet(ctx, address, d, tls)
+	}
+	return o
+}
+
+// Traits says what this store can promise with the server's settings as they were when it was opened.
+func (s *Store) Traits() store.Traits { return s.traits }
+
+// Close wakes all waiters and closes the connections.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		close(s.closing)
+		s.waiting.end()
+		s.client.Close()
+	})
+	return nil
+}
+
+// ready reports why a call must not begin. After a new connection it looks at the server again: it may be another one, or the same with other settings.
+func (s *Store) ready(ctx context.Context) error {
+	select {
+	case <-s.closing:
+		return store.ErrClosed
+	default:
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.dialled.Load() != s.checked.Load() {
+		return s.recheck(ctx)
+	}
+	return nil
+}
+
+// jittered is a duration of half of d to d.
+func jittered(d time.Duration) time.Duration {
+	return d/2 + time.Duration(rand.Int64N(int64(d/2)+1)) //nolint:gosec // it spreads callers
+}

@@ -1,0 +1,30 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/rueidis"
+)
+
+// send sends one command, and with WaitReplicas waits on the same connection until so many replicas have what it wrote. A step that too few have is done
+// all the same: the error leaves it open, as a lost answer does.
+func (s *Store) send(ctx context.Context, command rueidis.Completed) (got rueidis.RedisResult) {
+	if s.config.WaitReplicas == 0 {
+		return s.client.Do(ctx, command)
+	}
+	err := s.client.Dedicated(func(c rueidis.DedicatedClient) error {
+		wait := c.B().Wait().Numreplicas(int64(s.config.WaitReplicas)).Timeout(max(s.config.Timeout.Milliseconds()/2, 1)).Build()
+		both := c.DoMulti(ctx, command, wait)
+		got = both[0]
+		n, err := both[1].AsInt64()
+		if got.Error() == nil && err == nil && n < int64(s.config.WaitReplicas) {
+			err = fmt.Errorf("%w: %d of %d", ErrTooFewReplicas, n, s.config.WaitReplicas)
+		}
+		return err
+	})
+	if err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	return got
+}

@@ -1,0 +1,79 @@
+package redisstore
+
+import (
+	"crypto/sha1" //nolint:gosec // it names scripts, as Redis does
+	_ "embed"
+	"encoding/hex"
+	"strings"
+)
+
+// A script is what Redis runs, and the name by which it has it in its cache.
+type script struct{ sha, text string }
+
+func newScript(text string) script {
+	sum := sha1.Sum([]byte(text)) //nolint:gosec // as above
+	return script{hex.EncodeToString(sum[:]), text}
+}
+
+var (
+	//go:embed lua/record.lua
+	luaRecord string
+	//go:embed lua/shard.lua
+	luaShard string
+	//go:embed lua/claim.lua
+	luaClaim string
+	//go:embed lua/complete.lua
+	luaComplete string
+	//go:embed lua/step.lua
+	luaStep string
+	//go:embed lua/decide.lua
+	luaDecide string
+	//go:embed lua/get.lua
+	luaGet string
+	//go:embed lua/look.lua
+	luaLook string
+	//go:embed lua/list.lua
+	luaList string
+	//go:embed lua/stats.lua
+	luaStats string
+	//go:embed lua/purge.lua
+	luaPurge string
+	//go:embed lua/seal.lua
+	luaSeal string
+	//go:embed lua/trail.lua
+	luaTrail string
+)
+
+// A script that begins with roomy may go past maxmemory: it frees more than it takes, or finishes what was accepted. One that begins with strict is refused its first write there, and
+// says so. Claims and decisions exist in both kinds: at full memory, what creates no record is sent again as roomy.
+const (
+	roomy  = "#!lua flags=allow-oom\nlocal roomy = true\n"
+	strict = "local roomy = false\n"
+)
+
+// scripts are all that a store runs.
+type scripts struct {
+	claim, claimRoomy, complete, step, decide, decideRoomy, get, look script // of a record
+	list, stats, purge, seal, trail                                   script // of a shard
+}
+
+func newScripts(clock string) scripts {
+	of := func(parts ...string) script {
+		return newScript(strings.ReplaceAll(strings.Join(parts, ""), "MICROSECONDS", clock))
+	}
+	return scripts{
+		claim:       of(strict, luaRecord, luaClaim),
+		claimRoomy:  of(roomy, luaRecord, luaClaim),
+		complete:    of(roomy, luaRecord, luaComplete),
+		step:        of(roomy, luaRecord, luaStep),
+		decide:      of(strict, luaRecord, luaDecide),
+		decideRoomy: of(roomy, luaRecord, luaDecide),
+		get:         of(roomy, luaRecord, luaGet),
+		look:        of(roomy, luaRecord, luaLook),
+		list:        of(roomy, luaShard, luaList),
+		stats:       of(roomy, luaShard, luaStats),
+		purge:       of(roomy, luaShard, luaPurge),
+		seal:        of(roomy, luaShard, luaSeal),
+		trail:       of(roomy, luaShard, luaTrail),
+	}
+}

@@ -1,0 +1,199 @@
+package redisstore
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/onceward/onceward/store"
+)
+
+// What a script of one record says that it did.
+const (
+	didWrite = 1 << iota
+	isDead
+	isFull
+	didTell // in the trail
+	didMark
+)
+
+// reply is what such a script answers: what it did, and what it found before.
+type reply struct {
+	code  byte
+	env   store.Env
+	found store.Record
+}
+
+// step runs a script and computes the answer from what it found, by the pure function that the script restates. Both must have come to the same.
+func (s *Store) step(ctx context.Context, op string, x script, who store.Identity, keys []string, args []string, pure func(store.Record, store.Env) store.Step) (store.Answer, byte, error) {
+	r, err := s.ask(ctx, x, who, keys, args)
+	if err != nil {
+		return store.Answer{}, 0, failed(op, err)
+	}
+	step := pure(r.found, r.env)
+	if r.code&isFull != 0 {
+		return store.Answer{}, r.code, nil
+	}
+	if (r.code&didWrite != 0) != (step.Write != store.Keep) || (r.code&didTell != 0) != (step.Entry != nil) || (r.code&didMark != 0) != (step.Mark != 0) {
+		return store.Answer{}, 0, fmt.Errorf("redisstore: %s of %v, %v at %d: %w", op, who.ID, step.Answer.Verdict, r.env.Now, errApart)
+	}
+	return step.Answer, r.code, nil
+}
+
+func (s *Store) ask(ctx context.Context, x script, who store.Identity, keys []string, args []string) (r reply, err error) {
+	if err := s.ready(ctx); err != nil {
+		return r, err
+	}
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	b, err := s.run(ctx, x, keys, args...).AsBytes()
+	switch {
+	case err != nil:
+		return r, err
+	case len(b) < 13:
+		return r, fmt.Errorf("%w (%s)", ErrForgotten, lostHint)
+	}
+	r.code = b[0]
+	r.env = store.Env{Now: read48(b[1:]), Watermark: read48(b[7:]), Dead: r.code&isDead != 0}
+	s.see(r.env.Now)
+	r.found, err = decode(b[13:], who)
+	return r, err
+}
+
+// Claim implements [store.Protocol], in one flight. At full memory a takeover takes two.
+func (s *Store) Claim(ctx context.Context, q store.ClaimRequest) (store.Answer, error) {
+	if err := q.Validate(); err != nil {
+		return store.Answer{}, err
+	}
+	if q.Policy == store.MarkUnknown && s.traits.LossyFailover && !s.config.AllowLossyFailover {
+		return store.Answer{}, fmt.Errorf("%w: %w", ErrLossyFailover, store.ErrUnsupported)
+	}
+	pure := func(r store.Record, env store.Env) store.Step { return store.Claim(r, q, env) }
+	keys, args := s.claimKeys(q), s.claimArgs(q)
+	a, code, err := s.step(ctx, "claim", s.scripts.claim, q.Identity, keys, args, pure)
+	if code&isFull != 0 && err == nil {
+		if a, code, err = s.step(ctx, "claim", s.scripts.claimRoomy, q.Identity, keys, args, pure); code&isFull != 0 && err == nil {
+			return store.Answer{}, fmt.Errorf("redisstore: claim: maxmemory is reached: %w", store.ErrFull)
+		}
+	}
+	return a, err
+}
+
+func (s *Store) claimArgs(q store.ClaimRequest) []string {
+	until := q.ValidUntil
+	if until == 0 {
+		until = latest
+	}
+	var first store.Fingerprint
+	if len(q.Fingerprints) > 0 {
+		first = q.Fingerprints[0]
+	}
+	b := s.begin(make([]byte, 0, 160+len(q.Service)+len(q.Principal)+len(q.Key)))
+	b = append(b, q.Token[:]...)
+	b = binary.BigEndian.AppendUint64(b, store.FirstVersion(q.Token))
+	b = append48(b, until)
+	b = append48(append48(append48(append48(b, up(q.Lease)), down(q.Window)), up(q.Guard)), q.Stamp)
+	b = append(b, flag(q.Start), byte(q.Policy), flag(q.Horizon > q.Window))
+	n := len(b)
+	b = appendBody(b, q.Identity, q.Hint, first)
+	prints := make([]byte, 0, 33*len(q.Fingerprints))
+	for _, f := range q.Fingerprints {
+		prints = append(append(prints, f.Version), f.Sum[:]...)
+	}
+	return []string{rueidis.BinaryString(b[:n]), q.Service, rueidis.BinaryString(b[n:]), rueidis.BinaryString(prints)}
+}
+
+// Advance implements [store.Protocol], in one flight.
+func (s *Store) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answer, error) {
+	if err := q.Validate(); err != nil {
+		return store.Answer{}, err
+	}
+	pure := func(r store.Record, env store.Env) store.Step { return store.Advance(r, q, env) }
+	b := append(s.begin(make([]byte, 0, 64)), q.Token[:]...)
+	if q.Op == store.OpComplete {
+		b = append(b, byte(q.End))
+		b = append48(append48(b, up(q.Window)+up(q.Guard)), up(s.config.bucket))
+		a, _, err := s.step(ctx, "complete", s.scripts.complete, q.Identity, s.completeKeys(q.Identity), []string{rueidis.BinaryString(b), q.Service, rueidis.BinaryString(q.Reply)}, pure)
+		if a.Verdict == store.Applied && a.Record.End == store.EndReply {
+			a.Record.Reply = bytes.Clone(a.Record.Reply) // the caller's slice is the caller's
+		}
+		return a, err
+	}
+	b = append(b, byte(q.Op))
+	b = append48(append48(b, up(q.Lease)), q.ValidUntil)
+	a, _, err := s.step(ctx, q.Op.String(), s.scripts.step, q.Identity, s.stepKeys(q.Identity, q.Token), []string{rueidis.BinaryString(b), q.Service}, pure)
+	return a, err
+}
+
+// Decide implements [store.Desk], in one flight.
+func (s *Store) Decide(ctx context.Context, q store.DecideRequest) (store.Answer, error) {
+	if err := q.Validate(); err != nil {
+		return store.Answer{}, err
+	}
+	pure := func(r store.Record, env store.Env) store.Step { return store.Decide(r, q, env) }
+	keys, args := s.decideKeys(q.Identity), s.decideArgs(q)
+	a, code, err := s.step(ctx, q.Decision.String(), s.scripts.decide, q.Identity, keys, args, pure)
+	if code&isFull != 0 && err == nil {
+		if a, code, err = s.step(ctx, q.Decision.String(), s.scripts.decideRoomy, q.Identity, keys, args, pure); code&isFull != 0 && err == nil {
+			return store.Answer{}, fmt.Errorf("redisstore: %v: maxmemory is reached: %w", q.Decision, store.ErrFull)
+		}
+	}
+	a.Record.Reply = bytes.Clone(a.Record.Reply)
+	return a, err
+}
+
+func (s *Store) decideArgs(q store.DecideRequest) []string {
+	end := store.EndNotExecuted
+	if q.Decision == store.Happened {
+		end = store.EndReply
+		if q.Reply == nil {
+			end = store.EndReplyNotKept
+		}
+	}
+	b := append(s.begin(make([]byte, 0, 128)), q.Token[:]...)
+	b = binary.BigEndian.AppendUint64(b, store.FirstVersion(q.Token))
+	b = append(b, byte(q.Decision))
+	b = binary.BigEndian.AppendUint64(b, q.Version)
+	b = append(b, flag(q.Attested), byte(end))
+	b = append48(append48(b, down(q.Window)), up(q.Guard))
+	b = append48(append48(append48(b, up(q.Window)+up(q.Guard)), up(s.config.bucket)), q.Stamp)
+	var who []byte
+	if q.Actor != "" { // only then there is an entry in the trail
+		who = appendText(appendText(nil, q.Actor), q.Reason)
+	}
+	body := appendBody(nil, q.Identity, 0, store.Fingerprint{})
+	return []string{rueidis.BinaryString(b), q.Service, rueidis.BinaryString(body), rueidis.BinaryString(who), rueidis.BinaryString(q.Reply)}
+}
+
+// Get implements [store.Desk]. A replica refuses it.
+func (s *Store) Get(ctx context.Context, who store.Identity) (store.Answer, error) {
+	if err := who.Validate(); err != nil {
+		return store.Answer{}, err
+	}
+	r, err := s.ask(ctx, s.scripts.get, who, s.getKeys(who), []string{rueidis.BinaryString(s.begin(nil)), who.Service})
+	if err != nil {
+		return store.Answer{}, failed("get", err)
+	}
+	return store.Read(r.found, who, r.env), nil
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
+}
+
+func flag(set bool) byte {
+	if set {
+		return 1
+	}
+	return 0
+}
+
+// up is a duration in milliseconds, rounded as [store.Time.Add] rounds.
+func up(d time.Duration) store.Time { return store.Time(0).Add(d) }
+
+// down is what [store.Time.Add] takes off for a negative duration.
+func down(d time.Duration) store.Time { return store.Time(d / time.Millisecond) }

@@ -1,0 +1,152 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/redis/rueidis"
+
+	"github.com/onceward/onceward/store"
+)
+
+// batch is how many records one script removes: more would keep others waiting.
+const batch = 250
+
+// Seal implements [store.Upkeep]: every shard has a copy of the watermark.
+func (s *Store) Seal(ctx context.Context, service string, until store.Time) (store.Time, error) {
+	if err := store.ValidateSeal(service, until); err != nil {
+		return 0, err
+	}
+	if until > latest {
+		return 0, fmt.Errorf("%w: until is later than this store can hold", store.ErrInvalid)
+	}
+	if err := s.ready(ctx); err != nil {
+		return 0, failed("seal", err)
+	}
+	return s.raise(ctx, service, until)
+}
+
+func (s *Store) raise(ctx context.Context, service string, until store.Time) (inForce store.Time, err error) {
+	args := []string{rueidis.BinaryString(append48(s.begin(nil), until)), service}
+	err = s.each(ctx, "seal", s.scripts.seal, func(int) []string { return args }, func(_ int, reply []rueidis.RedisMessage) error {
+		if len(reply) != 2 {
+			return errApart
+		}
+		n, err := reply[1].AsInt64()
+		inForce = max(inForce, store.Time(n))
+		return err
+	})
+	return inForce, err
+}
+
+// Purge implements [store.Upkeep], in scripts of some hundred records. Several maintainers at once take different records. A record may outstay its time by up to ten minutes:
+// done records stand in lists of that much time. If ctx ends, what was removed so far stays removed, and the result counts it.
+func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.PurgeResult, err error) {
+	if err := q.Validate(); err != nil {
+		return store.PurgeResult{}, err
+	}
+	if err := s.ready(ctx); err != nil {
+		return store.PurgeResult{}, failed("purge", err)
+	}
+	if res.Now, err = s.clock(ctx); err != nil {
+		return store.PurgeResult{}, err
+	}
+	if off := res.Now.Sub(q.Expect); q.Expect != 0 && off.Abs() > q.Tolerance {
+		return res, store.ErrClock
+	}
+	first := int(s.turn.Add(1)) % len(s.tags) // a short limit must not starve the last shards
+	for i := range s.tags {
+		shard := (first + i) % len(s.tags)
+		for {
+			n, more, err := s.purgeSome(ctx, shard, res.Now, min(batch, q.Limit-res.Removed))
+			res.Removed += n
+			if err != nil {
+				return res, err
+			}
+			if res.Removed == q.Limit && more {
+				res.More = true
+				return res, nil
+			}
+			if !more {
+				break
+			}
+		}
+	}
+	return res, nil
+}
+
+// leaving is what a script removes, or would.
+type leaving struct {
+	count  int
+	newest map[string]store.Time // stamp, by service
+}
+
+// purgeSome removes records of one shard. It first looks which, and raises their watermarks in all shards, so that they stay alike; the script that removes raises its own
+// shard's once more, in case that somebody else has removed these, and it removes others.
+func (s *Store) purgeSome(ctx context.Context, shard int, now store.Time, limit int) (n int, more bool, err error) {
+	seen, err := s.purging(ctx, shard, now, limit+1, false)
+	if err != nil || seen.count == 0 || limit == 0 {
+		return 0, seen.count > 0, err
+	}
+	more = seen.count > limit
+	if more {
+		if seen, err = s.purging(ctx, shard, now, limit, false); err != nil {
+			return 0, false, err
+		}
+	}
+	if err := s.sealFor(ctx, seen); err != nil {
+		return 0, false, err
+	}
+	gone, err := s.purging(ctx, shard, now, seen.count, true)
+	if err != nil {
+		return 0, false, err
+	}
+	for service, stamp := range gone.newest {
+		if stamp > seen.newest[service] {
+			return gone.count, more, s.sealFor(ctx, gone)
+		}
+	}
+	return gone.count, more, nil
+}
+
+func (s *Store) sealFor(ctx context.Context, l leaving) error {
+	for service, stamp := range l.newest {
+		if _, err := s.raise(ctx, service, stamp); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) purging(ctx context.Context, shard int, now store.Time, limit int, remove bool) (l leaving, err error) {
+	b := append48(s.begin(nil), now)
+	b = append(binary.BigEndian.AppendUint32(b, uint32(limit)), flag(remove)) //nolint:gosec // at most batch + 1
+	reply, err := s.on(ctx, "purge", shard, s.scripts.purge, rueidis.BinaryString(b))
+	if err != nil {
+		return l, err
+	}
+	if len(reply) < 2 {
+		return l, failed("purge", errApart)
+	}
+	l = leaving{int(numbers(reply[1:2])[0]), map[string]store.Time{}}
+	for rest := reply[2:]; len(rest) >= 2; rest = rest[2:] {
+		service, err := rest[0].ToString()
+		if err != nil {
+			return l, failed("purge", err)
+		}
+		l.newest[service] = store.Time(numbers(rest[1:2])[0])
+	}
+	return l, nil
+}
+
+// clock is the server's time, or the newest of a Cluster's.
+func (s *Store) clock(ctx context.Context) (now store.Time, err error) {
+	args := s.trailArgs(0, 0)
+	err = s.each(ctx, "purge", s.scripts.trail, func(int) []string { return args }, func(_ int, reply []rueidis.RedisMessage) error {
+		at, err := reply[0].AsBytes()
+		now = max(now, read48(at))
+		return err
+	})
+	return now, err
+}
