@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/store"
 	"github.com/onceward/onceward/store/redisstore/redistest"
 )
@@ -72,4 +73,13 @@ func claimOf(who store.Identity, t store.Token) store.ClaimRequest {
 
 func completeOf(who store.Identity, t store.Token, reply string) store.AdvanceRequest {
 	return store.AdvanceRequest{Identity: who, Token: t, Op: store.OpComplete, End: store.EndReply, Reply: []byte(reply), Window: 24 * time.Hour, Guard: time.Minute}
+}
+
+func key(t testing.TB, text string) onceward.Key {
+	t.Helper()
+	k, err := onceward.ParseKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }

@@ -15,13 +15,13 @@ import (
 
 // Store is a [store.Store] in Redis. It is safe for concurrent use; make one with [Open] or [New].
 type Store struct {
-	client  rueidis.Client
-	config  Config
-	scripts scripts
-	traits  store.Traits
-	cluster bool
-	last    atomic.Int64 // the newest time of a server that this process has seen
-	turn    atomic.Int64 // at which shard the next Purge begins
+	client            rueidis.Client
+	config            Config
+	scripts           scripts
+	traits            store.Traits
+	cluster, sentinel bool
+	last              atomic.Int64 // the newest time of a server that this process has seen
+	turn              atomic.Int64 // at which shard the next Purge begins
 	*layout
 
 	dialled  *atomic.Int64 // connections that were made
@@ -48,7 +48,7 @@ func New(ctx context.Context, o rueidis.ClientOption, c Config) (*Store, error) 
 	if err != nil {
 		return nil, failed("open", err)
 	}
-	s.client = client
+	s.client, s.sentinel = client, o.Sentinel.MasterSet != ""
 	if err := s.open(ctx); err != nil {
 		client.Close()
 		return nil, failed("open", err)
@@ -64,6 +64,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	facts.sentinel = s.sentinel
 	s.cluster, s.traits = facts.cluster, facts.traits()
 	s.layout, err = layOut(ctx, s.client, s.config.Prefix, s.config.Shards)
 	if err != nil {
