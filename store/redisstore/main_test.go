@@ -16,7 +16,16 @@ import (
 	"github.com/onceward/onceward/store/redisstore/redistest"
 )
 
-func TestMain(m *testing.M) { os.Exit(redistest.Main(m)) }
+func TestMain(m *testing.M) {
+	if address := os.Getenv(serverOf); address != "" {
+		if err := process(address); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(redistest.Main(m))
+}
 
 // prefixes counts the stores of this process's tests: each has keys of its own on a server that they share.
 var prefixes atomic.Int64
