@@ -82,6 +82,10 @@ bench-postgres: ## measure the same transaction in a PostgreSQL of its own, besi
 bench-pebble: ## measure the embedded store beside a bare log on the same disk; DIR=folder for another disk, WRITE=1 as above
 	CGO_ENABLED=0 go run ./bench/cmd/bench -part bench-pebble -dir '$(DIR)' $(if $(WRITE),-write docs/performance.md)
 
+.PHONY: bench-redis
+bench-redis: ## measure operations in a Redis of its own, beside the bare commands and the order that is written by hand; WRITE=1 as in bench
+	go run ./bench/cmd/bench -part bench-redis $(if $(WRITE),-write docs/performance.md)
+
 FUZZTIME ?= 2s
 
 .PHONY: fuzz

@@ -13,7 +13,7 @@ import (
 )
 
 // parts are what can be measured, by the target of the Makefile.
-var parts = map[string]func(o report.Options) (string, error){"bench": report.Make, "bench-postgres": report.Postgres, "bench-pebble": report.Pebble}
+var parts = map[string]func(o report.Options) (string, error){"bench": report.Make, "bench-postgres": report.Postgres, "bench-pebble": report.Pebble, "bench-redis": report.Redis}
 
 func main() {
 	pebble.Child()
