@@ -7,7 +7,8 @@ import "github.com/onceward/onceward/store"
 //	r id          a record
 //	m id token    until when a released token is dead, in milliseconds; expires
 //	q id          the channel of those who wait for the record; expires
-//	w             the anchor: its field "" is the store's name, each other a service with its watermark
+//	w             the shard's anchor: its field "" is the store's name, each other a service that was seen here
+//	a service     the service's anchor: the store's name and the watermark
 //	c, s          claimed and started records by lease
 //	d time:service   the ids of done records of a service whose purge time is in one span, which ends at time
 //	b             the suffixes of these lists by time
@@ -31,25 +32,27 @@ func (s *Store) claimKeys(q store.ClaimRequest) []string {
 	if !s.cluster {
 		return s.keys(q.Identity)
 	}
-	return s.keys(q.Identity, "w", "c", "s", "m"+string(q.ID[:])+string(q.Token[:]), "q"+string(q.ID[:]))
+	return s.keys(q.Identity, "a"+q.Service, "c", "s", "m"+string(q.ID[:])+string(q.Token[:]), "q"+string(q.ID[:]))
 }
 
 func (s *Store) completeKeys(who store.Identity) []string {
 	if !s.cluster {
 		return s.keys(who)
 	}
-	return s.keys(who, "w", "c", "s", "b", "t", "q"+string(who.ID[:]))
+	return s.keys(who, "a"+who.Service, "c", "s", "b", "t", "q"+string(who.ID[:]))
 }
 
 func (s *Store) stepKeys(who store.Identity, t store.Token) []string {
 	if !s.cluster {
 		return s.keys(who)
 	}
-	return s.keys(who, "w", "c", "s", "m"+string(who.ID[:])+string(t[:]), "q"+string(who.ID[:]))
+	return s.keys(who, "a"+who.Service, "c", "s", "m"+string(who.ID[:])+string(t[:]), "q"+string(who.ID[:]))
 }
 
 func (s *Store) decideKeys(who store.Identity) []string { return s.completeKeys(who) }
 
-func (s *Store) getKeys(who store.Identity) []string { return s.keys(who, "w") }
+func (s *Store) getKeys(who store.Identity) []string { return s.keys(who, "a"+who.Service) }
 
-func (s *Store) lookKeys(who store.Identity) []string { return s.keys(who, "w", "q"+string(who.ID[:])) }
+func (s *Store) lookKeys(who store.Identity) []string {
+	return s.keys(who, "a"+who.Service, "q"+string(who.ID[:]))
+}

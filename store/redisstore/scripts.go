@@ -18,6 +18,12 @@ func newScript(text string) script {
 var (
 	//go:embed lua/record.lua
 	luaRecord string
+	//go:embed lua/changing.lua
+	luaChanging string
+	//go:embed lua/due.lua
+	luaDue string
+	//go:embed lua/introduce.lua
+	luaIntroduce string
 	//go:embed lua/shard.lua
 	luaShard string
 	//go:embed lua/claim.lua
@@ -54,7 +60,7 @@ const (
 // scripts are all that a store runs.
 type scripts struct {
 	claim, claimRoomy, complete, step, decide, decideRoomy, get, look script // of a record
-	list, stats, purge, seal, trail                                   script // of a shard
+	introduce, list, stats, purge, seal, trail                        script // of a shard
 }
 
 func newScripts(clock string) scripts {
@@ -64,12 +70,13 @@ func newScripts(clock string) scripts {
 	return scripts{
 		claim:       of(strict, luaRecord, luaClaim),
 		claimRoomy:  of(roomy, luaRecord, luaClaim),
-		complete:    of(roomy, luaRecord, luaComplete),
-		step:        of(roomy, luaRecord, luaStep),
-		decide:      of(strict, luaRecord, luaDecide),
-		decideRoomy: of(roomy, luaRecord, luaDecide),
+		complete:    of(roomy, luaRecord, luaDue, luaComplete),
+		step:        of(roomy, luaRecord, luaChanging, luaStep),
+		decide:      of(strict, luaRecord, luaChanging, luaDue, luaDecide),
+		decideRoomy: of(roomy, luaRecord, luaChanging, luaDue, luaDecide),
 		get:         of(roomy, luaRecord, luaGet),
 		look:        of(roomy, luaRecord, luaLook),
+		introduce:   of(roomy, luaShard, luaIntroduce),
 		list:        of(roomy, luaShard, luaList),
 		stats:       of(roomy, luaShard, luaStats),
 		purge:       of(roomy, luaShard, luaPurge),

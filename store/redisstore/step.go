@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -19,6 +20,8 @@ const (
 	isFull
 	didTell // in the trail
 	didMark
+
+	isNew = 254 // all of an answer: the service has no anchor in this shard
 )
 
 // reply is what such a script answers: what it did, and what it found before.
@@ -50,18 +53,58 @@ func (s *Store) ask(ctx context.Context, x script, who store.Identity, keys []st
 	}
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	b, err := s.run(ctx, x, keys, args...).AsBytes()
-	switch {
-	case err != nil:
+	b, value, err := s.knowing(ctx, x, keys, args)
+	if err != nil {
 		return r, err
-	case len(b) < 13:
-		return r, fmt.Errorf("%w (%s)", ErrForgotten, lostHint)
 	}
 	r.code = b[0]
 	r.env = store.Env{Now: read48(b[1:]), Watermark: read48(b[7:]), Dead: r.code&isDead != 0}
 	s.see(r.env.Now)
-	r.found, err = decode(b[13:], who)
+	r.found, err = decode(value, who)
 	return r, err
+}
+
+// knowing runs a script of a record, and returns what it says and what it found. Where its service is new to the shard, it is introduced first.
+func (s *Store) knowing(ctx context.Context, x script, keys, args []string) (said, found []byte, err error) {
+	for introduced := false; ; introduced = true {
+		said, found, err = parts(s.run(ctx, x, keys, args...))
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case len(said) == saidSize:
+			return said, found, nil
+		case introduced || len(said) != 1 || said[0] != isNew:
+			return nil, nil, fmt.Errorf("%w (%s)", ErrForgotten, lostHint)
+		}
+		tag := keys[0][:len(keys[0])-1-len(store.ID{})]
+		if _, err := s.shardReply("introduce", s.run(ctx, s.scripts.introduce, []string{tag + "w"}, rueidis.BinaryString(s.begin(nil)), args[1])); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// saidSize is that of what a script did, the time and the watermark.
+const saidSize = 1 + 6 + 6
+
+// parts are the two of a script's answer. Where what was found may be long, it comes by itself: joining long strings is dear in Lua.
+func parts(got rueidis.RedisResult) (said, found []byte, err error) {
+	m, err := got.ToMessage()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !m.IsArray() {
+		b, err := m.AsBytes()
+		n := min(len(b), saidSize)
+		return b[:n], b[n:], err
+	}
+	both, err := m.ToArray()
+	if err != nil || len(both) != 2 {
+		return nil, nil, cmp.Or(err, errApart)
+	}
+	if said, err = both[0].AsBytes(); err == nil {
+		found, err = both[1].AsBytes()
+	}
+	return said, found, err
 }
 
 // Claim implements [store.Protocol], in one flight. At full memory a takeover takes two.
@@ -92,19 +135,18 @@ func (s *Store) claimArgs(q store.ClaimRequest) []string {
 	if len(q.Fingerprints) > 0 {
 		first = q.Fingerprints[0]
 	}
-	b := s.begin(make([]byte, 0, 160+len(q.Service)+len(q.Principal)+len(q.Key)))
+	b := s.begin(make([]byte, 0, 140+33*len(q.Fingerprints)+len(q.Service)+len(q.Principal)+len(q.Key)))
 	b = append(b, q.Token[:]...)
 	b = binary.BigEndian.AppendUint64(b, store.FirstVersion(q.Token))
 	b = append48(b, until)
 	b = append48(append48(append48(append48(b, up(q.Lease)), down(q.Window)), up(q.Guard)), q.Stamp)
 	b = append(b, flag(q.Start), byte(q.Policy), flag(q.Horizon > q.Window))
+	for _, f := range q.Fingerprints {
+		b = append(append(b, f.Version), f.Sum[:]...)
+	}
 	n := len(b)
 	b = appendBody(b, q.Identity, q.Hint, first)
-	prints := make([]byte, 0, 33*len(q.Fingerprints))
-	for _, f := range q.Fingerprints {
-		prints = append(append(prints, f.Version), f.Sum[:]...)
-	}
-	return []string{rueidis.BinaryString(b[:n]), q.Service, rueidis.BinaryString(b[n:]), rueidis.BinaryString(prints)}
+	return []string{rueidis.BinaryString(b[:n]), q.Service, rueidis.BinaryString(b[n:])}
 }
 
 // Advance implements [store.Protocol], in one flight.
@@ -117,9 +159,11 @@ func (s *Store) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answ
 	if q.Op == store.OpComplete {
 		b = append(b, byte(q.End))
 		b = append48(append48(b, up(q.Window)+up(q.Guard)), up(s.config.bucket))
-		a, _, err := s.step(ctx, "complete", s.scripts.complete, q.Identity, s.completeKeys(q.Identity), []string{rueidis.BinaryString(b), q.Service, rueidis.BinaryString(q.Reply)}, pure)
+		room := headSize + bodySize + len(q.Service) + len(q.Principal) + len(q.Key)
+		value := append(make([]byte, room, room+len(q.Reply)), q.Reply...)
+		a, _, err := s.step(ctx, "complete", s.scripts.complete, q.Identity, s.completeKeys(q.Identity), []string{rueidis.BinaryString(b), q.Service, rueidis.BinaryString(value)}, pure)
 		if a.Verdict == store.Applied && a.Record.End == store.EndReply {
-			a.Record.Reply = bytes.Clone(a.Record.Reply) // the caller's slice is the caller's
+			a.Record.Reply = replyIn(a.Record.Reply, value[room:]) // the caller's slice is the caller's
 		}
 		return a, err
 	}
@@ -127,6 +171,14 @@ func (s *Store) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answ
 	b = append48(append48(b, up(q.Lease)), q.ValidUntil)
 	a, _, err := s.step(ctx, q.Op.String(), s.scripts.step, q.Identity, s.stepKeys(q.Identity, q.Token), []string{rueidis.BinaryString(b), q.Service}, pure)
 	return a, err
+}
+
+// replyIn is the reply, in what was sent if it is what was sent: a repeated complete answers the first one's.
+func replyIn(reply, sent []byte) []byte {
+	if bytes.Equal(reply, sent) {
+		return sent
+	}
+	return bytes.Clone(reply)
 }
 
 // Decide implements [store.Desk], in one flight.

@@ -140,17 +140,12 @@ func (s *Store) look(ctx context.Context, who store.Identity) (version uint64, a
 	ctx, cancel := s.within(ctx)
 	defer cancel()
 	stay := (4*s.config.Poll + 4*s.config.Timeout).Milliseconds()
-	args := []string{rueidis.BinaryString(binary.BigEndian.AppendUint64(s.begin(nil), 0)), who.Service, s.channel, strconv.FormatInt(stay, 10)}
-	b, err := s.run(ctx, s.scripts.look, s.lookKeys(who), args...).AsBytes()
-	switch {
-	case err != nil:
-		return 0, false, err
-	case len(b) == 1 && b[0] == 'a':
-		return 0, true, nil
-	case len(b) == 9:
-		return binary.BigEndian.Uint64(b[1:]), false, nil
+	args := []string{rueidis.BinaryString(s.begin(nil)), who.Service, s.channel, strconv.FormatInt(stay, 10)}
+	_, found, err := s.knowing(ctx, s.scripts.look, s.lookKeys(who), args)
+	if err != nil || len(found) < 8 {
+		return 0, err == nil, err
 	}
-	return 0, false, ErrForgotten
+	return binary.BigEndian.Uint64(found), false, nil
 }
 
 // subscribe listens on the one channel of this process, and again after each loss of the connection.

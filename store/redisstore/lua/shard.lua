@@ -11,8 +11,17 @@ local function begin(last, store)
 end
 
 local function clock() return pack('>I6', now) end
-local function watermark(service) return tonumber(call('HGET', anchor, service) or 0) end
+-- The anchor of each service stands beside the shard's, where a record's script reads it with the record: see record.lua.
+local function watermark(service)
+	local a = call('GET', tag .. 'a' .. service)
+	if a then return (unpack('>I6', a, 17)) end
+	return 0
+end
 local function raise(service, til)
-	if til > watermark(service) then call('HSET', anchor, service, string.format('%.0f', til)) end
+	if til <= watermark(service) then return end
+	local a = call('GET', tag .. 'a' .. service)
+	local name, marks = call('HGET', anchor, ''), a and sub(a, 23, 28) or '\0\0\0\0\0\0'
+	call('HSET', anchor, service, '')
+	call('SET', tag .. 'a' .. service, name .. pack('>I6', til) .. marks)
 end
 local gone = { '\255' }

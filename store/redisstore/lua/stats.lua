@@ -10,13 +10,12 @@ for _, bound in ipairs(call('ZRANGE', tag .. 'b', 0, -1)) do
 	local service = sub(bound, string.find(bound, ':', 1, true) + 1)
 	done[service] = (done[service] or 0) + call('LLEN', tag .. 'd' .. bound)
 end
-local marks = call('HGETALL', anchor)
-for i = 1, #marks, 2 do
-	if marks[i] ~= '' then
-		out[#out + 1] = marks[i]
-		out[#out + 1] = tonumber(marks[i + 1])
-		out[#out + 1] = done[marks[i]] or 0
-		done[marks[i]] = nil
+for _, service in ipairs(call('HKEYS', anchor)) do
+	if service ~= '' then
+		out[#out + 1] = service
+		out[#out + 1] = watermark(service)
+		out[#out + 1] = done[service] or 0
+		done[service] = nil
 	end
 end
 for service, n in pairs(done) do
