@@ -94,14 +94,18 @@ func (f facts) traits() store.Traits {
 
 // recheck looks at the servers again, once for all who wait for it. A connection that is made meanwhile leads to another look.
 func (s *Store) recheck(ctx context.Context) error {
-	s.checking.Lock()
-	defer s.checking.Unlock()
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	select {
+	case s.checking <- struct{}{}:
+		defer func() { <-s.checking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	made := s.dialled.Load()
 	if made == s.checked.Load() {
 		return nil
 	}
-	ctx, cancel := s.within(ctx)
-	defer cancel()
 	if _, err := s.inspect(ctx); err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type Store struct {
 
 	dialled  *atomic.Int64 // connections that were made
 	checked  atomic.Int64  // of these, when the server was last looked at
-	checking sync.Mutex
+	checking chan struct{} // has a place for whoever looks
 
 	closing chan struct{}
 	once    sync.Once
@@ -42,7 +42,7 @@ func New(ctx context.Context, o rueidis.ClientOption, c Config) (*Store, error) 
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	s := &Store{config: c, scripts: newScripts(c.clock), dialled: new(atomic.Int64), closing: make(chan struct{})}
+	s := &Store{config: c, scripts: newScripts(c.clock), dialled: new(atomic.Int64), checking: make(chan struct{}, 1), closing: make(chan struct{})}
 	s.waiting.init(s)
 	client, err := rueidis.NewClient(s.options(o))
 	if err != nil {
@@ -78,8 +78,8 @@ func (s *Store) open(ctx context.Context) error {
 func (s *Store) options(o rueidis.ClientOption) rueidis.ClientOption {
 	o.DisableRetry = true
 	o.DisableCache = true
-	o.ShuffleInit = false
-	o.ReplicaOnly, o.SendToReplicas = false, nil // G1
+	o.ClientSetInfo = rueidis.DisableClientSetInfo // which Redis 7.0 does not know
+	o.ReplicaOnly, o.SendToReplicas = false, nil   // G1
 	o.ConnWriteTimeout = s.config.Timeout
 	o.Dialer.Timeout = s.config.Timeout
 	o.Dialer.KeepAlive = s.config.Timeout // how often an idle connection is probed

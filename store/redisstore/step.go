@@ -48,11 +48,11 @@ func (s *Store) step(ctx context.Context, op string, x script, who store.Identit
 }
 
 func (s *Store) ask(ctx context.Context, x script, who store.Identity, keys []string, args []string) (r reply, err error) {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
 	if err := s.ready(ctx); err != nil {
 		return r, err
 	}
-	ctx, cancel := s.within(ctx)
-	defer cancel()
 	b, value, err := s.knowing(ctx, x, keys, args)
 	if err != nil {
 		return r, err
@@ -112,7 +112,7 @@ func (s *Store) Claim(ctx context.Context, q store.ClaimRequest) (store.Answer, 
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	if q.Policy == store.MarkUnknown && s.traits.LossyFailover && !s.config.AllowLossyFailover {
+	if q.Policy == store.MarkUnknown && (s.cluster || s.sentinel) && !s.config.AllowLossyFailover {
 		return store.Answer{}, fmt.Errorf("%w: %w", ErrLossyFailover, store.ErrUnsupported)
 	}
 	pure := func(r store.Record, env store.Env) store.Step { return store.Claim(r, q, env) }

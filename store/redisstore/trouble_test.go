@@ -72,6 +72,32 @@ func TestStoppedServer(t *testing.T) {
 	}
 }
 
+// TestStoppedServerAndManyCallers: also those are answered in time who find no connection, all at once.
+func TestStoppedServerAndManyCallers(t *testing.T) {
+	server := redistest.Own(t, redistest.Config{})
+	const bound = 300 * time.Millisecond
+	s := openAt(t, Config{Timeout: bound}, server.Address())
+	talk(t, server, "CLIENT", "KILL", "TYPE", "normal")
+	if err := server.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		var all sync.WaitGroup
+		for n := range uint64(50) {
+			all.Go(func() {
+				began := time.Now()
+				if _, err := s.Claim(t.Context(), claimOf(identity(fmt.Sprint(n), 0), tokenOf(n))); err == nil {
+					t.Error("claimed at a hung server")
+				}
+				if took := time.Since(began); took > 4*bound {
+					t.Errorf("answered after %v, the store's bound is %v", took, bound)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
 // TestKill kills the server, which syncs each write, in the middle of work: what it acknowledged is there again, and nothing runs twice.
 func TestKill(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{Durable: true})

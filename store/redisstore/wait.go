@@ -134,11 +134,11 @@ func (w *waiting) tell(id store.ID, r *watched, version uint64, absent bool, err
 
 // look reads a record's version, and leaves word on whose change the channel is told: for long enough until the next look.
 func (s *Store) look(ctx context.Context, who store.Identity) (version uint64, absent bool, err error) {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
 	if err := s.ready(ctx); err != nil {
 		return 0, false, err
 	}
-	ctx, cancel := s.within(ctx)
-	defer cancel()
 	stay := (4*s.config.Poll + 4*s.config.Timeout).Milliseconds()
 	args := []string{rueidis.BinaryString(s.begin(nil)), who.Service, s.channel, strconv.FormatInt(stay, 10)}
 	_, found, err := s.knowing(ctx, s.scripts.look, s.lookKeys(who), args)

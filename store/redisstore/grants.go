@@ -1,0 +1,30 @@
+package redisstore
+
+import (
+	"fmt"
+	"strings"
+)
+
+// needs are the commands that a store uses, its scripts included.
+const needs = "evalsha eval time get mget set del unlink exists getrange setrange " +
+	"hget hmget hset hsetnx hkeys zadd zrem zrange zrangebyscore zcard zcount rpush lrange llen ltrim " +
+	"publish subscribe unsubscribe info ping hello select wait"
+
+// inCluster are the commands that a Cluster's client needs as well; unsure is not missed where it is not granted.
+const (
+	inCluster = "cluster|slots cluster|shards asking"
+	unsure    = "config|get"
+)
+
+// Grants returns the ACL rules, for ACL SETUSER, that let a user use the store with a prefix ("": the default one) and no more. Its name and password go before them.
+func Grants(prefix string) string {
+	if prefix == "" {
+		prefix = DefaultPrefix
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "resetkeys resetchannels ~%s:layout ~{%s* &%s:news -@all", prefix, prefix, prefix)
+	for _, command := range strings.Fields(needs + " " + inCluster + " " + unsure) {
+		fmt.Fprintf(&b, " +%s", command)
+	}
+	return b.String()
+}
