@@ -22,7 +22,7 @@ func Grants(prefix string) string {
 		prefix = DefaultPrefix
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "resetkeys resetchannels ~%s:layout ~{%s* &%s:news -@all", prefix, prefix, prefix)
+	fmt.Fprintf(&b, "resetkeys resetchannels ~%s:layout ~{%s:* &%s:news -@all", prefix, prefix, prefix)
 	for _, command := range strings.Fields(needs + " " + inCluster + " " + unsure) {
 		fmt.Fprintf(&b, " +%s", command)
 	}

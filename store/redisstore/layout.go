@@ -27,7 +27,7 @@ func tagsOf(prefix string, n int) []string {
 	tags := make([]string, n)
 	for i := range tags {
 		for try := 0; ; try++ {
-			tag := prefix + strconv.FormatInt(int64(i+try*n), 36)
+			tag := prefix + ":" + strconv.FormatInt(int64(i+try*n), 36)
 			if int(crc16(tag))%slots*n/slots == i {
 				tags[i] = "{" + tag + "}"
 				break

@@ -175,7 +175,7 @@ func TestGrants(t *testing.T) {
 	if log := talk(t, server, "ACL", "LOG").([]any); len(log) != 0 {
 		t.Errorf("refused: %v", log)
 	}
-	for _, foreign := range []string{"another", "{another1}w", "shop"} {
+	for _, foreign := range []string{"another", "{another:1}w", "{shopping:1}w", "shop"} {
 		if _, err := redistest.TalkAs(server.Address(), "least", "pass", "GET", foreign); err == nil || !strings.Contains(err.Error(), "NOPERM") {
 			t.Errorf("the user reads %s: %v", foreign, err)
 		}

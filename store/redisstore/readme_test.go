@@ -1,0 +1,18 @@
+package redisstore
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// The README shows the grants as they are.
+func TestReadmeShowsTheGrants(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rules := "ACL SETUSER orders on >password " + Grants(""); !strings.Contains(string(text), rules+"\n") {
+		t.Errorf("README.md does not show:\n%s", rules)
+	}
+}
