@@ -79,6 +79,9 @@ func TestClusterMoves(t *testing.T) {
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if t.Failed() {
 				return errors.New("no progress while the slot is between two nodes")
 			}
 		}
@@ -127,7 +130,7 @@ func work(t *testing.T, s *Store, who store.Identity, effect *atomic.Int64) {
 	for try := 0; ; try++ {
 		a, err := s.Claim(t.Context(), claimOf(who, token))
 		switch {
-		case err != nil && try < 20, err == nil && a.Verdict == store.InFlight:
+		case err != nil && try < 20, err == nil && a.Verdict == store.InFlight && t.Context().Err() == nil && !t.Failed():
 			continue
 		case err != nil || a.Verdict != store.Granted && a.Verdict != store.Replay:
 			t.Errorf("claim of %s: %v, %v", who.Key, a.Verdict, err)

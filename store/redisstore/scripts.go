@@ -64,13 +64,14 @@ type scripts struct {
 }
 
 func newScripts(clock string) scripts {
-	of := func(parts ...string) script {
-		return newScript(strings.ReplaceAll(strings.Join(parts, ""), "MICROSECONDS", clock))
+	reading := func(more string, parts ...string) script {
+		return newScript(strings.NewReplacer("MICROSECONDS", clock, "WATCHED", more).Replace(strings.Join(parts, "")))
 	}
+	of := func(parts ...string) script { return reading("", parts...) }
 	return scripts{
 		claim:       of(strict, luaRecord, luaClaim),
 		claimRoomy:  of(roomy, luaRecord, luaClaim),
-		complete:    of(roomy, luaRecord, luaDue, luaComplete),
+		complete:    reading(", tag .. 'q' .. sub(rec, -32)", roomy, luaRecord, luaDue, luaComplete),
 		step:        of(roomy, luaRecord, luaChanging, luaStep),
 		decide:      of(strict, luaRecord, luaChanging, luaDue, luaDecide),
 		decideRoomy: of(roomy, luaRecord, luaChanging, luaDue, luaDecide),

@@ -239,17 +239,27 @@ func TestEviction(t *testing.T) {
 
 // TestReplicaIsRefused: a store does not open on a replica, nor read from one that was its master.
 func TestReplicaIsRefused(t *testing.T) {
-	master, replica := redistest.Own(t, redistest.Config{}), redistest.Own(t, redistest.Config{})
-	s := openAt(t, Config{}, replica.Address())
-	talk(t, replica, "REPLICAOF", "127.0.0.1", master.Port())
-	if _, err := New(t.Context(), clientOf(replica), Config{Prefix: "other"}); !errors.Is(err, ErrReadOnly) {
+	old, next := redistest.Own(t, redistest.Config{}), redistest.Own(t, redistest.Config{})
+	l := &life{T: t, Store: openAt(t, Config{}, old.Address())}
+	r := l.done()
+	up := func(s *redistest.Server) func() bool {
+		return func() bool {
+			return parseInfo(talk(t, s, "INFO", "replication").(string))["master_link_status"] == "up"
+		}
+	}
+	talk(t, next, "REPLICAOF", "127.0.0.1", old.Port())
+	await(t, "the replica has everything", up(next))
+	talk(t, next, "REPLICAOF", "NO", "ONE")
+	talk(t, old, "REPLICAOF", "127.0.0.1", next.Port())
+	await(t, "the other way round", up(old))
+	if _, err := New(t.Context(), clientOf(old), Config{}); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("opened: %v", err)
 	}
-	if a, err := s.Get(t.Context(), identity("k", 0)); err == nil {
-		t.Errorf("read from a replica: %v", a.Verdict)
+	if a, err := l.Get(t.Context(), r.Identity); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("read from a replica: %v, %v", a.Verdict, err)
 	}
-	if a, err := s.Claim(t.Context(), claimOf(identity("k", 0), tokenOf(1))); err == nil {
-		t.Errorf("claimed at a replica: %v", a.Verdict)
+	if a, err := l.Claim(t.Context(), claimOf(identity("new", 0), tokenOf(99))); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("claimed at a replica: %v, %v", a.Verdict, err)
 	}
 }
 

@@ -30,7 +30,7 @@ func scriptsRun(t *testing.T, s *redistest.Server) int {
 // TestWaitersMakeNoHerd lets a thousand callers in two processes wait for one record. The server sees two subscriptions, and a handful of looks.
 func TestWaitersMakeNoHerd(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
-	a, b := openAt(t, Config{Poll: 10 * time.Second}, server.Address()), openAt(t, Config{Poll: 10 * time.Second}, server.Address())
+	a, b := openAt(t, Config{Poll: time.Minute}, server.Address()), openAt(t, Config{Poll: time.Minute}, server.Address())
 	who := identity("slow", 0)
 	r, err := a.Claim(t.Context(), claimOf(who, tokenOf(1)))
 	if err != nil {

@@ -11,9 +11,10 @@ end
 
 -- Whoever waits for the record has left the channel's name.
 local function news()
-	if got[3] then
+	local channel = call('GET', tag .. 'q' .. id)
+	if channel then
 		call('DEL', tag .. 'q' .. id)
-		call('PUBLISH', got[3], id)
+		call('PUBLISH', channel, id)
 	end
 end
 

@@ -49,8 +49,9 @@ if done.err then
 end
 if next ~= state then call('ZREM', tag .. 'c', id) end
 call('ZADD', tag .. (next == 2 and 's' or 'c'), now + lease, id)
-if got[3] then
+local channel = call('GET', tag .. 'q' .. id)
+if channel then
 	call('DEL', tag .. 'q' .. id)
-	call('PUBLISH', got[3], id)
+	call('PUBLISH', channel, id)
 end
 return pack('>BI6', 1, now) .. seal .. v

@@ -10,7 +10,7 @@ local call, pack, unpack, sub, byte, rec, args = redis.call, struct.pack, struct
 local tag = sub(rec, 1, -34)
 local t = call('TIME')
 local now = math.max(math.floor((MICROSECONDS) / 1000), (unpack('>I6', args)))
-local got = call('MGET', rec, tag .. 'a' .. ARGV[2], tag .. 'q' .. sub(rec, -32))
+local got = call('MGET', rec, tag .. 'a' .. ARGV[2]WATCHED)
 local v, anchor = got[1], got[2]
 if not anchor then return '\254' end -- the service is new here
 if sub(anchor, 1, 16) ~= sub(args, 7, 22) then return '\255' end -- this is not the store that was opened
