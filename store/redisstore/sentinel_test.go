@@ -75,7 +75,7 @@ func TestLimitLossyFailover(t *testing.T) {
 	}
 
 	lossy := throughSentinel(t, sentinel, Config{AllowLossyFailover: true})
-	waits := throughSentinel(t, sentinel, Config{AllowLossyFailover: true, WaitReplicas: 1, Timeout: 500 * time.Millisecond})
+	waits := throughSentinel(t, sentinel, Config{AllowLossyFailover: true, WaitReplicas: 1, Timeout: 2 * time.Second})
 	for n, s := range []*Store{lossy, waits} { // connections that are made before the replica stalls
 		if a, err := s.Claim(t.Context(), claimOf(identity(fmt.Sprint("before", n), 0), tokenOf(1))); err != nil || a.Verdict != store.Granted {
 			t.Fatalf("before: %v, %v", a.Verdict, err)

@@ -33,11 +33,11 @@ func OwnSentinel(t TB, c Config) *Sentinel {
 	if err := until(ctx, s.Watcher.running, func() bool {
 		replicas, err := s.Watcher.Talk("SENTINEL", "REPLICAS", MasterSet)
 		known, _ := replicas.([]any)
-		info, _ := s.Replica.Talk("INFO", "replication")
+		info, _ := s.Master.Talk("INFO", "replication")
 		text, _ := info.(string)
-		return err == nil && len(known) == 1 && strings.Contains(text, "master_link_status:up")
+		return err == nil && len(known) == 1 && strings.Contains(text, "state=online")
 	}); err != nil {
-		t.Fatalf("redistest: the sentinel does not see the replica: %v; its log:\n%s", err, s.Watcher.Log())
+		t.Fatalf("redistest: the replica does not come up: %v; its log:\n%s", err, s.Watcher.Log())
 	}
 	return s
 }
