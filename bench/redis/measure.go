@@ -24,6 +24,7 @@ import (
 // Run is what so many callers at a time took.
 type Run struct {
 	Callers                              int
+	Durable                              bool // each write is synced
 	Bare, Once, Hand, HandGo, Get, Again rounds.Result
 }
 
@@ -39,34 +40,44 @@ var Callers = []int{1, 64}
 
 var reply = bytes.Repeat([]byte("r"), 1024)
 
-// Measure starts a server and measures. Ops is for one caller; more callers do it eight times as often.
+// Measure starts servers, one that keeps nothing and one that syncs each write, and measures. Ops is for one caller; more callers do it eight times as often.
 func Measure(ctx context.Context, plan rounds.Plan, keys int) (r Result, err error) {
-	server, err := redistest.Start(ctx, redistest.Config{})
+	for _, durable := range []bool{false, true} {
+		if err := r.measure(ctx, plan, durable); err != nil {
+			return r, err
+		}
+	}
+	r.Memory, err = measureMemory(ctx, keys)
+	return r, err
+}
+
+func (r *Result) measure(ctx context.Context, plan rounds.Plan, durable bool) (err error) {
+	server, err := redistest.Start(ctx, redistest.Config{Durable: durable})
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	r.Settings = "Redis " + version(server) + ", on the same processors, keeping nothing on disk"
+	r.Settings = "Redis " + version(server) + ", on the same processors"
 	b, err := open(ctx, server)
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer b.close()
 	for _, callers := range Callers {
 		p := plan
 		if callers > 1 {
 			p.Ops *= 8
+		} else if durable {
+			continue // the disk alone is measured
 		}
-		r.Runs = append(r.Runs, b.run(ctx, callers, p))
-		if _, err := server.Talk("SCRIPT", "EXISTS", "x"); err != nil {
-			return r, err
-		}
+		run := b.run(ctx, callers, p)
+		run.Durable = durable
+		r.Runs = append(r.Runs, run)
 	}
 	if p := b.fault.Load(); p != nil {
-		return r, *p
+		return *p
 	}
-	r.Memory, err = measureMemory(ctx, keys)
-	return r, err
+	return nil
 }
 
 func version(s *redistest.Server) string {

@@ -22,7 +22,11 @@ func Redis(o Options) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s. %s.\n\n", machine(), r.Settings)
 	for _, run := range r.Runs {
-		fmt.Fprintf(&b, "### Callers at a time: %d\n\n| work | operations/s | time | allocations |\n|---|---|---|---|\n", run.Callers)
+		kept := "nothing is kept on disk"
+		if run.Durable {
+			kept = "each write is synced"
+		}
+		fmt.Fprintf(&b, "### Callers at a time: %d; %s\n\n| work | operations/s | time | allocations |\n|---|---|---|---|\n", run.Callers, kept)
 		for _, m := range []rounds.Result{run.Bare, run.Once, run.Hand, run.HandGo, run.Get, run.Again} {
 			low, high := m.Spread()
 			fmt.Fprintf(&b, "| %s | %.0f | %.1f (%.1f–%.1f) µs | %.0f |\n", m.Name, 1e9/m.Median(), m.Median()/1000, low/1000, high/1000, m.Allocs)
