@@ -100,7 +100,6 @@ type bench struct {
 	first  store.Identity
 	fault  atomic.Pointer[error]
 	orders []order
-	done   []store.Identity
 }
 
 // order is one operation.

@@ -32,7 +32,7 @@ func measureMemory(ctx context.Context, keys int) (m Memory, err error) {
 		if err != nil {
 			return 0, err
 		}
-		defer server.Close() //nolint:errcheck // it is empty of anything that counts
+		defer server.Close()
 		s, err := redisstore.New(ctx, rueidis.ClientOption{InitAddress: []string{server.Address()}}, redisstore.Config{Timeout: 10 * time.Second})
 		if err != nil {
 			return 0, err

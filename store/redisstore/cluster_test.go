@@ -26,7 +26,7 @@ func TestClusterMoves(t *testing.T) {
 	cluster := redistest.OwnCluster(t, 3, redistest.Config{})
 	s := openAt(t, Config{Shards: 6, AllowLossyFailover: true, Timeout: 5 * time.Second}, cluster.Nodes[0].Address())
 	old := identity("from before", 0)
-	for old = identity("from before", 0); s.shard(old.ID) != s.tags[0]; {
+	for s.shard(old.ID) != s.tags[0] {
 		old = identity(old.Key+".", 0)
 	}
 	work(t, s, old, nil)

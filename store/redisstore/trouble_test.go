@@ -39,7 +39,7 @@ func TestStoppedServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer g.Close(context.Background()) //nolint:errcheck // what is unsettled is settled before
+	defer g.Close(context.Background())
 	call := onceward.Call{Scope: onceward.Scope{Service: "orders", Principal: "alice"}, Key: key(t, "one"), Fingerprint: onceward.BytesFingerprint("text/plain", []byte("pay 5"))}
 	runs := 0
 	work := func(context.Context, onceward.Attempt) onceward.Outcome {
