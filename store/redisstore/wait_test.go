@@ -122,3 +122,52 @@ func TestWaitersAreGone(t *testing.T) {
 	}
 	var _ store.Store = s
 }
+
+// TestClusterNews: one subscription at any node hears of records at every node.
+func TestClusterNews(t *testing.T) {
+	cluster := redistest.OwnCluster(t, 3, redistest.Config{})
+	c := Config{Shards: 6, Poll: time.Minute, AllowLossyFailover: true}
+	a, b := openAt(t, c, cluster.Nodes[0].Address()), openAt(t, c, cluster.Nodes[1].Address())
+	woken := make(chan error, 20)
+	for n := range uint64(20) {
+		who := identity(string(rune('a'+n)), 0)
+		r, err := b.Claim(t.Context(), claimOf(who, tokenOf(n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { woken <- a.Wait(t.Context(), who, r.Record.Version) }()
+	}
+	await(t, "all wait", func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		known := 0
+		for _, w := range a.records {
+			if w.known {
+				known++
+			}
+		}
+		return known == 20
+	})
+	await(t, "a subscription", func() bool {
+		n := int64(0)
+		for _, s := range cluster.Nodes {
+			n += talk(t, s, "PUBSUB", "NUMSUB", a.channel).([]any)[1].(int64)
+		}
+		return n == 1
+	})
+	for n := range uint64(20) {
+		if _, err := b.Advance(t.Context(), completeOf(identity(string(rune('a'+n)), 0), tokenOf(n), "paid")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 {
+		select {
+		case err := <-woken:
+			if err != nil {
+				t.Errorf("Wait: %v", err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("nobody was told")
+		}
+	}
+}
