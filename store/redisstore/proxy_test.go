@@ -3,9 +3,11 @@ package redisstore
 import (
 	"bytes"
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // proxy stands between a store and its server. It can lose the reply to a command, after the server has given it, and cut the connection.
@@ -16,7 +18,8 @@ type proxy struct {
 	mu   sync.Mutex
 	what []byte // in the command whose reply is lost next; nil: none
 	gone bool   // instead lose the command itself
-	sent int    // how often what has passed
+	sent int    // how often what has passed; or how much was harmed
+	dice *rand.Rand
 }
 
 func newProxy(t testing.TB, server string) *proxy {
@@ -66,6 +69,40 @@ func (p *proxy) hit(b []byte) (first, gone bool) {
 	return p.sent == 1, p.gone
 }
 
+// harm begins to lose and to hold up what passes, by chance; nil: ends it.
+func (p *proxy) harm(dice *rand.Rand) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dice = dice
+}
+
+// hurt says what happens to what passes: nothing, that it is held up, or lost with its connection.
+func (p *proxy) hurt() (hold time.Duration, lost bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dice == nil {
+		return 0, false
+	}
+	switch n := p.dice.IntN(100); {
+	case n < 4:
+		p.sent++
+		return 0, true
+	case n < 8:
+		p.sent++
+		return time.Duration(p.dice.IntN(400)) * time.Millisecond, false // some longer than the store's bound
+	}
+	return 0, false
+}
+
+// pass carries out what hurt says.
+func (p *proxy) pass() (lost bool) {
+	hold, lost := p.hurt()
+	if hold > 0 {
+		<-time.After(hold)
+	}
+	return lost
+}
+
 func (p *proxy) serve(client net.Conn) {
 	defer client.Close()
 	server, err := net.Dial("tcp", p.server)
@@ -83,7 +120,7 @@ func (p *proxy) serve(client net.Conn) {
 			mu.Lock()
 			lost := losing
 			mu.Unlock()
-			if err != nil || lost {
+			if err != nil || lost || p.pass() {
 				return
 			}
 			if _, err := client.Write(b[:n]); err != nil {
@@ -98,7 +135,7 @@ func (p *proxy) serve(client net.Conn) {
 			return
 		}
 		first, gone := p.hit(b[:n])
-		if first && gone {
+		if first && gone || p.pass() {
 			return
 		}
 		mu.Lock()
