@@ -71,7 +71,11 @@ func (s *Store) each(ctx context.Context, op string, x script, args func(shard i
 	for i, tag := range s.tags {
 		commands[i] = s.build(x, false, []string{tag + "w"}, args(i)...)
 	}
-	for i, got := range s.client.DoMulti(ctx, commands...) {
+	all := s.bounded(ctx, func() []rueidis.RedisResult { return s.client.DoMulti(ctx, commands...) })
+	if len(all) == 0 {
+		return failed(op, ctx.Err())
+	}
+	for i, got := range all {
 		if isRedis(got.Error(), "NOSCRIPT") || isRedis(got.Error(), "TRYAGAIN") {
 			got = s.run(ctx, x, []string{s.tags[i] + "w"}, args(i)...)
 		}

@@ -102,13 +102,22 @@ func (s *Store) recheck(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	made := s.dialled.Load()
+	made := s.connections.made.Load()
 	if made == s.checked.Load() {
 		return nil
 	}
-	if _, err := s.inspect(ctx); err != nil {
+	looked := make(chan error, 1)
+	go func() { // the driver may be making a connection, and then does not look at ctx
+		_, err := s.inspect(ctx)
+		looked <- err
+	}()
+	select {
+	case err := <-looked:
+		if err == nil {
+			s.checked.Store(made)
+		}
 		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	s.checked.Store(made)
-	return nil
 }

@@ -24,9 +24,9 @@ type Store struct {
 	turn              atomic.Int64 // at which shard the next Purge begins
 	*layout
 
-	dialled  *atomic.Int64 // connections that were made
-	checked  atomic.Int64  // of these, when the server was last looked at
-	checking chan struct{} // has a place for whoever looks
+	connections connections
+	checked     atomic.Int64  // how many connections had been made when the server was last looked at
+	checking    chan struct{} // has a place for whoever looks
 
 	closing chan struct{}
 	once    sync.Once
@@ -42,7 +42,7 @@ func New(ctx context.Context, o rueidis.ClientOption, c Config) (*Store, error) 
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	s := &Store{config: c, scripts: newScripts(c.clock), dialled: new(atomic.Int64), checking: make(chan struct{}, 1), closing: make(chan struct{})}
+	s := &Store{config: c, scripts: newScripts(c.clock), checking: make(chan struct{}, 1), closing: make(chan struct{})}
 	s.waiting.init(s)
 	client, err := rueidis.NewClient(s.options(o))
 	if err != nil {
@@ -59,7 +59,7 @@ func New(ctx context.Context, o rueidis.ClientOption, c Config) (*Store, error) 
 func (s *Store) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*s.config.Timeout) // several calls
 	defer cancel()
-	s.checked.Store(s.dialled.Load())
+	s.checked.Store(s.connections.made.Load())
 	facts, err := s.inspect(ctx)
 	if err != nil {
 		return err
@@ -83,13 +83,19 @@ func (s *Store) options(o rueidis.ClientOption) rueidis.ClientOption {
 	o.ConnWriteTimeout = s.config.Timeout
 	o.Dialer.Timeout = s.config.Timeout
 	o.Dialer.KeepAlive = s.config.Timeout // how often an idle connection is probed
+	o.PipelineMultiplex = -1              // one connection to a server: its steps share packets, and none is made in the middle of work
 	dial := o.DialCtxFn
-	o.DialCtxFn = func(ctx context.Context, address string, d *net.Dialer, tls *tlsConfig) (net.Conn, error) {
-		s.dialled.Add(1)
+	o.DialCtxFn = func(ctx context.Context, address string, d *net.Dialer, secure *tlsConfig) (conn net.Conn, err error) {
 		if dial != nil {
-			return dial(ctx, address, d, tls)
+			s.connections.made.Add(1)
+			conn, err = dial(ctx, address, d, secure)
+		} else {
+			conn, err = s.connections.dial(ctx, address, d, secure)
 		}
-		return dialNet(ctx, address, d, tls)
+		if err != nil {
+			return nil, err
+		}
+		return s.connections.watch(conn), nil
 	}
 	return o
 }
@@ -117,7 +123,7 @@ func (s *Store) ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if s.dialled.Load() != s.checked.Load() {
+	if s.connections.made.Load() != s.checked.Load() {
 		return s.recheck(ctx)
 	}
 	return nil

@@ -9,7 +9,18 @@ import (
 
 // send sends one command, and with WaitReplicas waits on the same connection until so many replicas have what it wrote. A step that too few have is done
 // all the same: the error leaves it open, as a lost answer does.
-func (s *Store) send(ctx context.Context, command rueidis.Completed) (got rueidis.RedisResult) {
+func (s *Store) send(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
+	if s.config.WaitReplicas == 0 && s.connections.whole() { // no more than has to be, on the way that all take
+		return s.client.Do(ctx, command)
+	}
+	got := s.bounded(ctx, func() []rueidis.RedisResult { return []rueidis.RedisResult{s.sendOne(ctx, command)} })
+	if len(got) == 0 {
+		return rueidis.NewErrorResult(ctx.Err())
+	}
+	return got[0]
+}
+
+func (s *Store) sendOne(ctx context.Context, command rueidis.Completed) (got rueidis.RedisResult) {
 	if s.config.WaitReplicas == 0 {
 		return s.client.Do(ctx, command)
 	}
