@@ -33,7 +33,11 @@ func (c *connections) dial(ctx context.Context, address string, d *net.Dialer, s
 // watch counts a connection in, and out when it breaks.
 func (c *connections) watch(conn net.Conn) net.Conn {
 	n := c.open.Add(1)
-	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
+	for {
+		most := c.most.Load()
+		if n <= most || c.most.CompareAndSwap(most, n) {
+			break
+		}
 	}
 	return &counted{Conn: conn, gone: sync.OnceFunc(func() { c.open.Add(-1) })}
 }
