@@ -76,7 +76,7 @@ func TestStoppedServer(t *testing.T) {
 func TestStoppedServerAndManyCallers(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
 	const bound = 200 * time.Millisecond
-	s := openAt(t, Config{Timeout: 20 * bound}, server.Address())
+	s := openAt(t, Config{Timeout: 8 * bound}, server.Address())
 	talk(t, server, "CLIENT", "KILL", "TYPE", "normal")
 	if err := server.Freeze(); err != nil {
 		t.Fatal(err)
