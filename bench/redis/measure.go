@@ -132,7 +132,7 @@ func open(ctx context.Context, server *redistest.Server) (*bench, error) {
 	if b.store, err = redisstore.New(ctx, rueidis.ClientOption{InitAddress: []string{server.Address()}}, redisstore.Config{}); err != nil {
 		return nil, err
 	}
-	b.client, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Address()}, DisableCache: true, DisableRetry: true})
+	b.client, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Address()}, DisableCache: true, DisableRetry: true, PipelineMultiplex: -1}) // one connection, as the store has
 	b.byGo = goredis.NewClient(&goredis.Options{Addr: server.Address(), PoolSize: 64})
 	return b, err
 }
