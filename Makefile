@@ -86,6 +86,10 @@ bench-pebble: ## measure the embedded store beside a bare log on the same disk; 
 bench-redis: ## measure operations in a Redis of its own, beside the bare commands and the order that is written by hand; WRITE=1 as in bench
 	go run ./bench/cmd/bench -part bench-redis $(if $(WRITE),-write docs/performance.md)
 
+.PHONY: bench-proxy
+bench-proxy: ## measure the sidecar beside a tuned reverse proxy; DIR and WRITE=1 as above
+	CGO_ENABLED=0 go run ./bench/cmd/bench -part bench-proxy -dir '$(DIR)' $(if $(WRITE),-write docs/performance.md)
+
 FUZZTIME ?= 2s
 
 .PHONY: fuzz

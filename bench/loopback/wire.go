@@ -10,6 +10,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"time"
 )
 
 const connections = 32
@@ -88,15 +89,29 @@ func dialAll(addr, path string) (callers, error) {
 
 // send deals the keys out to the connections.
 func (all callers) send(keys []string) error {
+	return all.deal(keys, func(c *caller, _ int, key string) error { return c.send(key) })
+}
+
+// timed is send, and says how long each exchange took.
+func (all callers) timed(keys []string) ([]time.Duration, error) {
+	took := make([]time.Duration, len(keys))
+	err := all.deal(keys, func(c *caller, i int, key string) error {
+		began := time.Now()
+		err := c.send(key)
+		took[i] = time.Since(began)
+		return err
+	})
+	return took, err
+}
+
+func (all callers) deal(keys []string, exchange func(c *caller, i int, key string) error) error {
 	errs := make([]error, len(all))
 	var working sync.WaitGroup
 	for i, c := range all {
-		mine := keys[i*len(keys)/len(all) : (i+1)*len(keys)/len(all)]
+		first, end := i*len(keys)/len(all), (i+1)*len(keys)/len(all)
 		working.Go(func() {
-			for _, key := range mine {
-				if errs[i] = c.send(key); errs[i] != nil {
-					return
-				}
+			for at := first; at < end && errs[i] == nil; at++ {
+				errs[i] = exchange(c, at, keys[at])
 			}
 		})
 	}

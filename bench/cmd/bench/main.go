@@ -13,7 +13,7 @@ import (
 )
 
 // parts are what can be measured, by the target of the Makefile.
-var parts = map[string]func(o report.Options) (string, error){"bench": report.Make, "bench-postgres": report.Postgres, "bench-pebble": report.Pebble, "bench-redis": report.Redis}
+var parts = map[string]func(o report.Options) (string, error){"bench": report.Make, "bench-postgres": report.Postgres, "bench-pebble": report.Pebble, "bench-redis": report.Redis, "bench-proxy": report.Proxy}
 
 func main() {
 	pebble.Child()
@@ -21,7 +21,7 @@ func main() {
 	part := flag.String("part", "bench", fmt.Sprintf("what to measure: one of %q", slices.Sorted(maps.Keys(parts))))
 	write := flag.String("write", "", "the page whose tables are replaced, docs/performance.md")
 	flag.BoolVar(&o.Short, "short", false, "few rounds, to see that it works: its numbers mean little")
-	flag.StringVar(&o.Folder, "dir", "", "bench-pebble: a folder on the disk that is measured; default: where temporary files are")
+	flag.StringVar(&o.Folder, "dir", "", "bench-pebble and bench-proxy: a folder on the disk that is measured; default: where temporary files are")
 	flag.Parse()
 	if err := run(*part, *write, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
