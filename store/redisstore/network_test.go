@@ -84,8 +84,8 @@ func TestBadNetwork(t *testing.T) {
 		harmed += p.times()
 		p.harm(nil)
 	}
-	if harmed < 20 {
-		t.Errorf("the network was harmed %d times: the test shows nothing", harmed)
+	if harmed == 0 {
+		t.Error("the network was not harmed: the test shows nothing")
 	}
 	t.Logf("the network lost or held up %d messages", harmed)
 }
