@@ -148,7 +148,7 @@ func TestProgramsLeaveNothing(t *testing.T) {
 	pgtest.Require(t)
 	dir := passable(t)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "PGTEST_PROGRAM=yes", "TMPDIR="+dir)
+	cmd.Env = append(os.Environ(), "PGTEST_PROGRAM=yes", "TMPDIR="+dir, pgtest.TemplateEnv+"=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
