@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -50,7 +51,7 @@ func naive(ctx context.Context, pool *pgxpool.Pool, o order) error {
 	switch err := pool.QueryRow(ctx, "SELECT state, reply FROM requests WHERE key = $1", o.key).Scan(&state, &saved); {
 	case err == nil:
 		return nil // a replay, or somebody is at work
-	case err != pgx.ErrNoRows:
+	case !errors.Is(err, pgx.ErrNoRows):
 		return err
 	}
 	if _, err := pool.Exec(ctx, "INSERT INTO requests (key, state) VALUES ($1, 'working')", o.key); err != nil {
