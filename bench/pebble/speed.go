@@ -4,7 +4,6 @@ package pebble
 import (
 	"errors"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,19 +52,11 @@ func measureSpeed(folder string, plan rounds.Plan, writers int) (out Speed, err 
 	var next atomic.Uint64
 	many := func(cycle func(i uint64) error) func(n int) {
 		return func(n int) {
-			var left atomic.Int64
-			left.Store(int64(n))
-			var all sync.WaitGroup
-			for range writers {
-				all.Go(func() {
-					for left.Add(-1) >= 0 {
-						if err := cycle(next.Add(1)); err != nil {
-							panic(err)
-						}
-					}
-				})
-			}
-			all.Wait()
+			rounds.Share(writers, n, func(int) {
+				if err := cycle(next.Add(1)); err != nil {
+					panic(err)
+				}
+			})
 		}
 	}
 	plan.Ops = plan.Ops * min(writers, 64) / 64 // a single writer waits for two syncs each time

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -157,22 +156,11 @@ func (b *bench) run(ctx context.Context, callers int, plan rounds.Plan) Run {
 
 // all does the orders, shared out among the callers.
 func (b *bench) all(ctx context.Context, callers int, do func(context.Context, order) error) {
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range callers {
-		group.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(b.orders) {
-					return
-				}
-				request, stop := context.WithCancel(ctx) // as each request of a server has one
-				b.note(do(request, b.orders[i]))
-				stop()
-			}
-		})
-	}
-	group.Wait()
+	rounds.Share(callers, len(b.orders), func(i int) {
+		request, stop := context.WithCancel(ctx) // as each request of a server has one
+		defer stop()
+		b.note(do(request, b.orders[i]))
+	})
 }
 
 // wal is how many bytes of write-ahead log one operation takes.

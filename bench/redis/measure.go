@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -236,20 +235,9 @@ func (b *bench) run(ctx context.Context, callers int, plan rounds.Plan) Run {
 
 // all does the orders, shared out among the callers. Each has a context with an end, as a request has one.
 func (b *bench) all(ctx context.Context, callers int, do func(context.Context, order) error) {
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range callers {
-		group.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(b.orders) {
-					return
-				}
-				request, stop := context.WithTimeout(ctx, time.Second)
-				b.note(do(request, b.orders[i]))
-				stop()
-			}
-		})
-	}
-	group.Wait()
+	rounds.Share(callers, len(b.orders), func(i int) {
+		request, stop := context.WithTimeout(ctx, time.Second)
+		defer stop()
+		b.note(do(request, b.orders[i]))
+	})
 }
