@@ -25,7 +25,7 @@ func (s *Store) List(ctx context.Context, q store.ListRequest) (store.Page, erro
 		return store.Page{}, err
 	}
 	sql := map[store.Class]string{store.ClassUnknown: s.sql.unknown, store.ClassOpen: s.sql.open, store.ClassDone: s.sql.done}[q.Class]
-	rows, err := s.pool.Query(ctx, sql, s.last.Load(), int64(after.at), after.id[:],
+	rows, err := s.pool.Query(ctx, sql, int64(s.last.Newest()), int64(after.at), after.id[:],
 		[]byte(q.Service), []byte(q.Principal), int64(q.Before), int64(q.Limit)+1)
 	if err != nil {
 		return store.Page{}, failed("list", err)
@@ -46,7 +46,7 @@ func (s *Store) List(ctx context.Context, q store.ListRequest) (store.Page, erro
 	if err := rows.Err(); err != nil {
 		return store.Page{}, failed("list", err)
 	}
-	s.see(page.Now)
+	s.last.See(page.Now)
 	if len(page.Records) > q.Limit {
 		page.Records = page.Records[:q.Limit]
 		page.Next = cursorAt(q.Class, page.Records[q.Limit-1])

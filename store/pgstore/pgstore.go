@@ -18,8 +18,12 @@ type Store struct {
 	closing chan struct{}
 	once    sync.Once
 	tended  bool // its own maintainer makes partitions: Purge need not look whether somebody does
-	seen
 	promised
+
+	// last is the newest time of the server that this process has seen. Each call hands it to the server, which answers nothing older: X4, for all that
+	// this process is told, even if the server's clock is set back. Other processes may then be told less for a while. That is harmless: a lease lapses
+	// later, and what is sealed or done does not depend on a clock.
+	last store.Latest
 }
 
 var _ store.Store = (*Store)(nil)

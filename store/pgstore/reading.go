@@ -23,14 +23,14 @@ func (s *Store) load(ctx context.Context, who store.Identity, op string) (f foun
 		return f, err
 	}
 	noToken := store.Token{}
-	err = s.pool.QueryRow(ctx, s.sql.read, s.sql.at([]any{who.ID[:], []byte(who.Service), noToken[:], s.last.Load()}, who)...).Scan(f.targets()...)
+	err = s.pool.QueryRow(ctx, s.sql.read, s.sql.at([]any{who.ID[:], []byte(who.Service), noToken[:], int64(s.last.Newest())}, who)...).Scan(f.targets()...)
 	if err == nil {
 		err = f.primary()
 	}
 	if err != nil {
 		return f, failed(op, err)
 	}
-	s.see(store.Time(f.now))
+	s.last.See(store.Time(f.now))
 	return f, nil
 }
 

@@ -15,7 +15,7 @@ import (
 type sqlPurger struct {
 	db   *sql.DB
 	sql  statements
-	seen seen
+	seen store.Latest // as [Store].last
 	promised
 }
 
@@ -50,8 +50,8 @@ func asText(conn *sql.Conn) []any {
 }
 
 func (p *sqlPurger) clock(ctx context.Context) (now store.Time, err error) {
-	err = p.QueryRow(ctx, p.sql.clock, p.seen.last.Load()).Scan(&now)
-	p.seen.see(now)
+	err = p.QueryRow(ctx, p.sql.clock, int64(p.seen.Newest())).Scan(&now)
+	p.seen.See(now)
 	return now, err
 }
 

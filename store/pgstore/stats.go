@@ -18,13 +18,13 @@ func (s *Store) Stats(ctx context.Context, service string) (store.Stats, error) 
 	if err := s.over(ctx); err != nil {
 		return store.Stats{}, err
 	}
-	return count(ctx, s.pool, &s.sql, &s.seen, service)
+	return count(ctx, s.pool, &s.sql, &s.last, service)
 }
 
-func count(ctx context.Context, db querier, sql *statements, seen *seen, service string) (store.Stats, error) {
+func count(ctx context.Context, db querier, sql *statements, seen *store.Latest, service string) (store.Stats, error) {
 	var now, watermark, oldest, visited int64
 	var st store.Stats
-	err := db.QueryRow(ctx, sql.stats, seen.last.Load(), []byte(service), int64(exactDone+1)).
+	err := db.QueryRow(ctx, sql.stats, int64(seen.Newest()), []byte(service), int64(exactDone+1)).
 		Scan(&now, &watermark, &st.Claimed, &st.Started, &st.Unknown, &oldest, &visited, &st.Done, &st.Bytes)
 	if err == nil && visited > exactDone {
 		st.Done, err = estimate(ctx, db, sql.estimate, service)
@@ -33,7 +33,7 @@ func count(ctx context.Context, db querier, sql *statements, seen *seen, service
 		return store.Stats{}, failed("stats", err)
 	}
 	st.Now, st.Watermark, st.OldestUnknown = store.Time(now), store.Time(watermark), store.Time(oldest)
-	seen.see(st.Now)
+	seen.See(st.Now)
 	return st, nil
 }
 

@@ -59,7 +59,7 @@ func (s *Store) step(ctx context.Context, op string, who store.Identity, t store
 				b.Queue(begin)
 				b.Queue(holdBriefly, s.config.stall)
 				b.Queue(s.sql.lockStep, idLock(who.ID), lockService, serviceLock(who.Service))
-				b.Queue(s.sql.read, s.sql.at([]any{who.ID[:], []byte(who.Service), t[:], s.last.Load()}, who)...).
+				b.Queue(s.sql.read, s.sql.at([]any{who.ID[:], []byte(who.Service), t[:], int64(s.last.Newest())}, who)...).
 					QueryRow(func(r pgx.Row) error { return r.Scan(f.targets()...) })
 			}); err != nil {
 				return err
@@ -77,7 +77,7 @@ func (s *Store) step(ctx context.Context, op string, who store.Identity, t store
 		})
 		switch {
 		case err == nil:
-			s.see(answer.Now)
+			s.last.See(answer.Now)
 			return answer, nil
 		case attempt < 3 && raced(err): // somebody writes without the lock: by hand, perhaps
 			continue
@@ -128,7 +128,7 @@ func (s *Store) create(ctx context.Context, q store.ClaimRequest) (a store.Answe
 	if made {
 		s.promise(q.Window, q.Guard)
 	}
-	s.see(step.Answer.Now)
+	s.last.See(step.Answer.Now)
 	return step.Answer, true, nil
 }
 
@@ -158,7 +158,7 @@ func (s *Store) createArgs(q store.ClaimRequest) []any {
 		validUntil = endOfTime
 	}
 	return s.sql.at([]any{
-		q.ID[:], []byte(q.Service), q.Token[:], s.last.Load(), []byte(q.Principal), []byte(q.Key), orNull(q.Stamp), orNull(store.Time(q.Hint)), version, sum,
+		q.ID[:], []byte(q.Service), q.Token[:], int64(s.last.Newest()), []byte(q.Principal), []byte(q.Key), orNull(q.Stamp), orNull(store.Time(q.Hint)), version, sum,
 		int16(q.Policy), int16(state), millis(q.Lease), int64(store.FirstVersion(q.Token)), int64(validUntil), millisDown(q.Window), millis(q.Guard),
 	}, q.Identity)
 }
@@ -171,7 +171,7 @@ func (s *Store) complete(ctx context.Context, q store.AdvanceRequest) (a store.A
 	var f found
 	err = s.transact(ctx, func(b *pgx.Batch) {
 		b.Queue(s.sql.lockStep, idLock(q.ID), lockService, serviceLock(q.Service))
-		args := []any{q.ID[:], q.Token[:], s.last.Load(), int16(q.End), replyOf(q.End, q.Reply), millis(q.Window), millis(q.Guard), []byte(q.Service)}
+		args := []any{q.ID[:], q.Token[:], int64(s.last.Newest()), int16(q.End), replyOf(q.End, q.Reply), millis(q.Window), millis(q.Guard), []byte(q.Service)}
 		b.Queue(s.sql.complete, s.sql.at(args, q.Identity)...).
 			Query(func(rows pgx.Rows) error {
 				for rows.Next() {
@@ -190,6 +190,6 @@ func (s *Store) complete(ctx context.Context, q store.AdvanceRequest) (a store.A
 	if q.End == store.EndReply {
 		done.Reply = bytes.Clone(q.Reply)
 	}
-	s.see(store.Time(f.now))
+	s.last.See(store.Time(f.now))
 	return store.Answer{Verdict: store.Applied, Record: done, Now: store.Time(f.now), Watermark: store.Time(f.watermark)}, true, nil
 }

@@ -96,8 +96,8 @@ func purge(ctx context.Context, way purging, q store.PurgeRequest) (res store.Pu
 }
 
 func (s *Store) clock(ctx context.Context) (now store.Time, err error) {
-	err = s.pool.QueryRow(ctx, s.sql.clock, s.last.Load()).Scan(&now)
-	s.see(now)
+	err = s.pool.QueryRow(ctx, s.sql.clock, int64(s.last.Newest())).Scan(&now)
+	s.last.See(now)
 	return now, err
 }
 

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-
-	"github.com/onceward/onceward/store"
 )
 
 // within bounds a call, unless its context does.
@@ -114,22 +112,11 @@ func (s *Store) shardReply(op string, got rueidis.RedisResult) ([]rueidis.RedisM
 	case len(at) != 6:
 		return nil, fmt.Errorf("%w (%s)", ErrForgotten, lostHint)
 	}
-	s.see(read48(at))
+	s.last.See(read48(at))
 	return reply, nil
 }
 
 // begin is how the arguments of every script begin: the time last seen, and by what its shards know the store.
 func (s *Store) begin(b []byte) []byte {
-	return append(append48(b, store.Time(s.last.Load())), s.name...)
-}
-
-// see notes a time of a server. Each call hands the newest one over, and is answered nothing older: X4, for all that this process is told, also if a
-// server's clock is set back, or a Cluster's clocks differ.
-func (s *Store) see(t store.Time) {
-	for {
-		have := s.last.Load()
-		if int64(t) <= have || s.last.CompareAndSwap(have, int64(t)) {
-			return
-		}
-	}
+	return append(append48(b, s.last.Newest()), s.name...)
 }

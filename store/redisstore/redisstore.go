@@ -20,9 +20,12 @@ type Store struct {
 	scripts           scripts
 	traits            store.Traits
 	cluster, sentinel bool
-	last              atomic.Int64 // the newest time of a server that this process has seen
 	turn              atomic.Int64 // at which shard the next Purge begins
 	*layout
+
+	// last is the newest time of a server that this process has seen. Each call hands it over, and is answered nothing older: X4, for all that this process
+	// is told, also if a server's clock is set back, or a Cluster's clocks differ.
+	last store.Latest
 
 	connections connections
 	checked     atomic.Int64  // how many connections had been made when the server was last looked at

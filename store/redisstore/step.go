@@ -59,7 +59,7 @@ func (s *Store) ask(ctx context.Context, x script, who store.Identity, keys []st
 	}
 	r.code = b[0]
 	r.env = store.Env{Now: read48(b[1:]), Watermark: read48(b[7:]), Dead: r.code&isDead != 0}
-	s.see(r.env.Now)
+	s.last.See(r.env.Now)
 	r.found, err = decode(value, who)
 	return r, err
 }
