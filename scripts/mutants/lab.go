@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -19,17 +18,17 @@ type lab struct {
 	template string // where PostgreSQL's first data directory is kept
 	timeout  time.Duration
 	proved   bool // the tests pass without a patch: somebody has just run them all
+	mutants  []mutant
 
-	mu    sync.Mutex
-	bases map[string]*base // by package
-	sound map[string]error // by package and expression: the test without a patch
-	count int
+	bases once[*base]    // by package
+	sound once[struct{}] // by package and expression: the test without a patch
 }
 
-// base is a package's test binary without a patch.
+// base is a package's test binary, with the mutants that fit into one.
 type base struct {
 	dir    string // of the package
 	binary string
+	holds  map[string]bool // mutants by name
 }
 
 func newLab(timeout time.Duration, proved bool) (*lab, error) {
@@ -48,31 +47,37 @@ func newLab(timeout time.Duration, proved bool) (*lab, error) {
 	if err := errors.Join(os.Chmod(temp, 0o755), os.Mkdir(template, 0o755)); err != nil {
 		return nil, err
 	}
-	return &lab{template: template, root: filepath.Dir(gowork), temp: temp, timeout: timeout, proved: proved, bases: map[string]*base{}, sound: map[string]error{}}, nil
+	return &lab{template: template, root: filepath.Dir(gowork), temp: temp, timeout: timeout, proved: proved}, nil
 }
 
 func (l *lab) close() { _ = os.RemoveAll(l.temp) }
 
-// try returns nil if the mutant is killed.
-func (l *lab) try(m mutant) error {
-	dir, err := l.prove(m)
+// try returns nil if the mutant is killed. Own asks for a binary with nothing else in it.
+func (l *lab) try(m mutant, own bool) error {
+	b, err := l.bases.get(m.pkg, func() (*base, error) { return l.base(m.pkg) })
 	if err != nil {
 		return err
 	}
-	temp := filepath.Join(l.temp, m.name)
-	if err := os.MkdirAll(temp, 0o755); err != nil {
+	if _, err := l.sound.get(m.pkg+" "+m.run, func() (struct{}, error) { return struct{}{}, l.soundly(b, m.run) }); err != nil {
 		return err
 	}
-	defer os.RemoveAll(temp) // a test binary each
-	overlay, err := m.overlay(l.root, temp)
-	if err != nil {
-		return fmt.Errorf("does not apply: %w", err)
+	binary := b.binary
+	if own || !b.holds[m.name] {
+		temp, err := l.folder(m)
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(temp) // a test binary each
+		overlay, err := m.overlay(l.root, temp)
+		if err != nil {
+			return fmt.Errorf("does not apply: %w", err)
+		}
+		binary = filepath.Join(temp, "mutant.test")
+		if err := l.build(m.pkg, binary, overlay); err != nil {
+			return fmt.Errorf("does not compile: %w", err)
+		}
 	}
-	binary := filepath.Join(temp, "mutant.test")
-	if err := l.build(m.pkg, binary, "-overlay="+overlay); err != nil {
-		return fmt.Errorf("does not compile: %w", err)
-	}
-	out, err := l.test(dir, binary, m.run)
+	out, err := l.test(b.dir, binary, m.run, m.name)
 	switch {
 	case err == nil:
 		return errors.New("SURVIVED: " + m.run + " passes with it")
@@ -82,28 +87,51 @@ func (l *lab) try(m mutant) error {
 	return nil
 }
 
-// prove makes sure, once for each package and expression, that the test exists and passes without a patch.
-func (l *lab) prove(m mutant) (dir string, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b := l.bases[m.pkg]
-	if b == nil {
-		if dir, err = output(l.root, nil, "go", "list", "-f", "{{.Dir}}", m.pkg); err != nil {
-			return "", err
-		}
-		l.count++
-		b = &base{dir: dir, binary: filepath.Join(l.temp, fmt.Sprintf("base%d.test", l.count))}
-		if err := l.build(m.pkg, b.binary); err != nil {
-			return "", fmt.Errorf("does not compile without a patch: %w", err)
-		}
-		l.bases[m.pkg] = b
+func (l *lab) folder(m mutant) (string, error) {
+	temp := filepath.Join(l.temp, m.name)
+	return temp, os.MkdirAll(temp, 0o755)
+}
+
+// base builds a package's test binary with all of its mutants that change functions only.
+func (l *lab) base(pkg string) (*base, error) {
+	dir, err := output(l.root, nil, "go", "list", "-f", "{{.Dir}}", pkg)
+	if err != nil {
+		return nil, err
 	}
-	name := m.pkg + " " + m.run
-	if err, known := l.sound[name]; known {
-		return b.dir, err
+	temp, err := os.MkdirTemp(l.temp, "base")
+	if err != nil {
+		return nil, err
 	}
-	l.sound[name] = l.soundly(b, m.run)
-	return b.dir, l.sound[name]
+	all := newBatch(l.root)
+	for _, m := range l.mutants {
+		if m.pkg != pkg {
+			continue
+		}
+		patched, err := l.folder(m)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := m.overlay(l.root, patched); err == nil { // else it is told when its turn comes
+			_ = all.add(m, patched) // likewise
+		}
+	}
+	overlay, err := all.overlay(temp)
+	if err != nil {
+		return nil, err
+	}
+	b := &base{dir: dir, binary: filepath.Join(temp, "base.test"), holds: all.names}
+	broken := l.build(pkg, b.binary, overlay)
+	if broken == nil {
+		return b, nil
+	}
+	b.holds = nil
+	if err := l.build(pkg, b.binary, ""); err != nil {
+		return nil, fmt.Errorf("does not compile without a patch: %w", err)
+	}
+	if len(all.names) > 1 {
+		fmt.Printf("%s: a binary for each mutant, for one for all does not compile: %v\n", pkg, broken)
+	}
+	return b, nil
 }
 
 func (l *lab) soundly(b *base, run string) error {
@@ -118,21 +146,22 @@ func (l *lab) soundly(b *base, run string) error {
 	if l.proved {
 		return nil
 	}
-	if out, err := l.test(b.dir, b.binary, run); err != nil {
+	if out, err := l.test(b.dir, b.binary, run, ""); err != nil {
 		return fmt.Errorf("%s fails without a patch: %s", run, last(out))
 	}
 	return nil
 }
 
-func (l *lab) build(pkg, binary string, flags ...string) error {
-	args := append([]string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", binary}, flags...)
-	_, err := output(l.root, []string{"CGO_ENABLED=0"}, "go", append(args, pkg)...)
+func (l *lab) build(pkg, binary, overlay string) error {
+	_, err := output(l.root, []string{"CGO_ENABLED=0"}, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay="+overlay, "-o", binary, pkg)
 	return err
 }
 
-func (l *lab) test(dir, binary, run string) (string, error) {
+// test runs a test with a mutant alive, or with none.
+func (l *lab) test(dir, binary, run, alive string) (string, error) {
 	// Many tests start a PostgreSQL: its first data directory is made once.
-	return output(dir, []string{"ONCEWARD_PG_TEMPLATE=" + l.template}, binary, "-test.run="+run, "-test.failfast", "-test.timeout="+l.timeout.String())
+	env := []string{"ONCEWARD_PG_TEMPLATE=" + l.template, switchVar + "=" + alive}
+	return output(dir, env, binary, "-test.run="+run, "-test.failfast", "-test.timeout="+l.timeout.String())
 }
 
 // output runs a command and returns what it prints on either stream, trimmed; on failure the error carries the end of it.

@@ -4,8 +4,8 @@
 // that must fail. The patch is applied to copies, never to the working tree. A mutant is killed when the test passes without
 // the patch and fails with it; one that does not apply or does not compile is an error, for it proves nothing.
 //
-// It prints a line for each mutant and "killed N/N", and exits with 1 if any is left. An argument is a regular
-// expression for the names to run.
+// It prints a line for each mutant, tries those that are left once more, alone, prints "killed N/N", and exits with 1 if any
+// is left then. An argument is a regular expression for the names to run.
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 )
@@ -23,7 +24,7 @@ import (
 func main() {
 	parallel := flag.Int("parallel", 3*runtime.GOMAXPROCS(0), "how many mutants to try at a time; most wait, for a server or a time")
 	proved := flag.Bool("proved", false, "all tests have just passed without a patch: do not run them for that once more")
-	timeout := flag.Duration("timeout", time.Minute, "for one test run; a mutant that hangs its test is killed")
+	timeout := flag.Duration("timeout", 30*time.Second, "for one test run; a mutant that hangs its test is killed")
 	flag.Parse()
 	lab, err := newLab(*timeout, *proved)
 	if err == nil {
@@ -62,25 +63,47 @@ func tryAll(lab *lab, only string, parallel int) error {
 	if len(mutants) == 0 {
 		return errors.New("no mutants")
 	}
-	killed := 0
-	for _, err := range each(mutants, parallel, func(m mutant) error {
-		err := lab.try(m)
-		if err != nil {
-			fmt.Printf("LEFT    %s: %v\n", m.name, err)
+	lab.mutants = mutants
+	own := false
+	try := func(m mutant) error {
+		start := time.Now()
+		err := lab.try(m, own)
+		if took := time.Since(start).Round(100 * time.Millisecond); err != nil {
+			fmt.Printf("LEFT    %s after %v: %v\n", m.name, took, err)
 		} else {
-			fmt.Printf("killed  %s (%s %s)\n", m.name, m.pkg, m.run)
+			fmt.Printf("killed  %s in %v (%s %s)\n", m.name, took, m.pkg, m.run)
 		}
 		return err
-	}) {
-		if err == nil {
-			killed++
-		}
 	}
-	fmt.Printf("killed %d/%d\n", killed, len(mutants))
-	if killed < len(mutants) {
-		return errors.New("a guarantee is not held by its test; read mutants/README.md")
+	left := those(mutants, each(mutants, parallel, try))
+	if again := left; len(again) > 0 {
+		// Some tests look for what only sometimes happens, and find less of it on a busy machine.
+		fmt.Printf("%d are left; once more, one at a time, each with a binary of its own:\n", len(again))
+		own = true
+		left = those(again, each(again, 1, try))
+	}
+	fmt.Printf("killed %d/%d\n", len(mutants)-len(left), len(mutants))
+	if len(left) > 0 {
+		return fmt.Errorf("not held by their tests: %s; read mutants/README.md", strings.Join(names(left), ", "))
 	}
 	return nil
+}
+
+// those returns the mutants whose result is an error.
+func those(mutants []mutant, results []error) (left []mutant) {
+	for i, err := range results {
+		if err != nil {
+			left = append(left, mutants[i])
+		}
+	}
+	return left
+}
+
+func names(mutants []mutant) (names []string) {
+	for _, m := range mutants {
+		names = append(names, m.name)
+	}
+	return names
 }
 
 // each calls try for all mutants, a few at a time, and returns the results in order.

@@ -71,7 +71,8 @@ func TestFates(t *testing.T) {
 		}
 		mutants = append(mutants, m)
 	}
-	for i, err := range each(mutants, 2, lab.try) {
+	lab.mutants = mutants
+	for i, err := range each(mutants, 2, func(m mutant) error { return lab.try(m, false) }) {
 		name, want := mutants[i].name, fates[mutants[i].name]
 		switch {
 		case want.fate == "" && err != nil:

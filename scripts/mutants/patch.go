@@ -18,12 +18,13 @@ type mutant struct {
 	patch string   // absolute path
 	pkg   string   // as the go command takes it from the root: ./store
 	run   string   // -run expression
+	own   bool     // a binary of its own: its test counts allocations
 	files []string // patched files, relative to the root
 }
 
-var headerLine = regexp.MustCompile(`^(Package|Run): (\S+)$`)
+var headerLine = regexp.MustCompile(`^(Package|Run|Binary): (\S+)$`)
 
-// readMutant reads the two header lines and the names of the files that the patch touches.
+// readMutant reads the header lines and the names of the files that the patch touches.
 func readMutant(path string) (mutant, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -42,6 +43,8 @@ func readMutant(path string) (mutant, error) {
 		case match == nil || len(m.files) > 0:
 		case match[1] == "Package":
 			m.pkg = match[2]
+		case match[1] == "Binary":
+			m.own = match[2] == "own"
 		default:
 			m.run = match[2]
 		}
