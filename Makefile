@@ -70,25 +70,28 @@ generate-check: ## fail if "make generate" changes something
 mutants: ## break each guarantee on purpose; ONLY=regexp for some; PROVED=1 after "make test"
 	go run ./scripts/mutants $(if $(PROVED),-proved) '$(ONLY)'
 
+# DIR is a folder on the disk that is measured; default: where temporary files are.
+BENCH = CGO_ENABLED=0 go run ./bench/cmd/bench $(if $(SHORT),-short) $(if $(WRITE),-write docs/performance.md)
+
 .PHONY: bench
-bench: ## measure, in turns beside what it is compared with; WRITE=1 puts the tables into docs/performance.md
-	go run ./bench/cmd/bench $(if $(WRITE),-write docs/performance.md)
+bench: ## measure, in turns beside what it is compared with; SHORT=1 only shows that it works, WRITE=1 puts the tables into docs/performance.md, DIR=folder for another disk
+	$(BENCH)
 
 .PHONY: bench-postgres
-bench-postgres: ## measure the same transaction in a PostgreSQL of its own, beside itself without onceward; WRITE=1 as in bench
-	go run ./bench/cmd/bench -part bench-postgres $(if $(WRITE),-write docs/performance.md)
+bench-postgres: ## measure the same transaction in a PostgreSQL of its own, beside itself without onceward
+	$(BENCH) -part bench-postgres
 
 .PHONY: bench-pebble
-bench-pebble: ## measure the embedded store beside a bare log on the same disk; DIR=folder for another disk, WRITE=1 as above
-	CGO_ENABLED=0 go run ./bench/cmd/bench -part bench-pebble -dir '$(DIR)' $(if $(WRITE),-write docs/performance.md)
+bench-pebble: ## measure the embedded store beside a bare log on the same disk
+	$(BENCH) -part bench-pebble -dir '$(DIR)'
 
 .PHONY: bench-redis
-bench-redis: ## measure operations in a Redis of its own, beside the bare commands and the order that is written by hand; WRITE=1 as in bench
-	go run ./bench/cmd/bench -part bench-redis $(if $(WRITE),-write docs/performance.md)
+bench-redis: ## measure operations in a Redis of its own, beside the bare commands and the order that is written by hand
+	$(BENCH) -part bench-redis
 
 .PHONY: bench-proxy
-bench-proxy: ## measure the sidecar beside a tuned reverse proxy; DIR and WRITE=1 as above
-	CGO_ENABLED=0 go run ./bench/cmd/bench -part bench-proxy -dir '$(DIR)' $(if $(WRITE),-write docs/performance.md)
+bench-proxy: ## measure the sidecar beside a tuned reverse proxy
+	$(BENCH) -part bench-proxy -dir '$(DIR)'
 
 FUZZTIME ?= 2s
 
