@@ -103,9 +103,5 @@ func (m marker) write(f vfs.FS, dir string) error {
 	if err := f.Rename(name+".new", name); err != nil {
 		return err
 	}
-	folder, err := f.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return syncFolder(f, dir)
 }

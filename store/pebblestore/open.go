@@ -30,7 +30,7 @@ func Open(dir string, c Config) (*Store, error) {
 
 func (s *Store) openDir() (err error) {
 	f := s.config.fs
-	if err := f.MkdirAll(s.dir, 0o700); err != nil {
+	if err := makeFolder(f, s.dir); err != nil {
 		return opening(s.dir, err)
 	}
 	if s.lock, err = lock(f, s.dir); err != nil {

@@ -1,7 +1,6 @@
 package pebblestore
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -14,11 +13,7 @@ type orderedFS struct{ vfs.FS }
 // Create implements [vfs.FS].
 func (f orderedFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	if strings.HasPrefix(f.PathBase(name), "marker.") {
-		folder, err := f.OpenDir(f.PathDir(name))
-		if err != nil {
-			return nil, err
-		}
-		if err := errors.Join(folder.Sync(), folder.Close()); err != nil {
+		if err := syncFolder(f.FS, f.PathDir(name)); err != nil {
 			return nil, err
 		}
 	}
