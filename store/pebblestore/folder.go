@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"errors"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -30,6 +31,19 @@ func makeFolder(f vfs.FS, dir string) error {
 		return err
 	}
 	return syncFolder(f, up)
+}
+
+// realFolder gives the one name that a folder has, through symbolic links and from the root. The lock of a folder is kept by name and, towards other processes, by
+// process: under a second name it would be given twice, and looking there would take it from the store that has it.
+func realFolder(f vfs.FS, dir string) (string, error) {
+	if f != vfs.Default {
+		return dir, nil
+	}
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
 }
 
 // syncFolder makes the names in a folder durable.

@@ -46,6 +46,9 @@ func look(dir string, verify bool) (r Report, err error) {
 		return r, err
 	}
 	m, err := lookMarker(c.fs, dir)
+	if err == nil {
+		dir, err = realFolder(c.fs, dir)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, fmt.Errorf("%w: %s has no file %s (give the directory of a store)", ErrForeign, dir, markerName)
 	}

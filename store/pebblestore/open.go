@@ -33,6 +33,11 @@ func (s *Store) openDir() (err error) {
 	if err := makeFolder(f, s.dir); err != nil {
 		return opening(s.dir, err)
 	}
+	dir, err := realFolder(f, s.dir)
+	if err != nil {
+		return opening(s.dir, err)
+	}
+	s.dir = dir
 	if s.lock, err = lock(f, s.dir); err != nil {
 		return err
 	}
