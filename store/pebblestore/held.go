@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/store"
 )
 
@@ -83,28 +84,57 @@ func (h *held) load(t store.Token) (env store.Env, err error) {
 	return env, nil
 }
 
-// probe finds the record: in the bucket of its stamp, or in the newest fresh bucket and so on, and in the attic last.
+// probe finds the record: in the bucket of its stamp, or in the newest fresh bucket and so on, and in the attic last. The time in a UUIDv7 may or may not have been
+// taken for a stamp when the record was made, so such a key is looked for in both places. For an unstamped one that is a bucket more, if there is one; a stamped
+// one costs as much as an unstamped one then, but only when it is new, and only while its service has fresh buckets: none, a window after the last unstamped key.
 func (h *held) probe() error {
 	live := h.service.live.Load()
+	var found bool
+	var err error
 	if h.who.Stamp != 0 {
-		p := place{stamped, h.who.Stamp}
-		if b := live.at(p, h.store.width); b != nil {
-			if found, err := h.try(p, b); found || err != nil {
-				return err
-			}
+		found, err = h.probeStamp(live, h.who.Stamp)
+		if !found && err == nil && len(live.fresh) > 0 && agedStamp(h.who.Key) != 0 {
+			found, err = h.probeFresh(live)
 		}
-	} else {
-		for _, b := range slices.Backward(live.fresh) {
-			if found, err := h.try(place{fresh, b.at}, b); found || err != nil {
-				return err
-			}
+	} else if found, err = h.probeFresh(live); !found && err == nil {
+		if at := agedStamp(h.who.Key); at != 0 {
+			found, err = h.probeStamp(live, at)
 		}
 	}
-	if h.service.attic.Load() > 0 {
-		_, err := h.try(place{kind: attic}, nil)
-		return err
+	if !found && err == nil && h.service.attic.Load() > 0 {
+		_, err = h.try(place{kind: attic}, nil)
 	}
-	return nil
+	return err
+}
+
+func (h *held) probeStamp(live *buckets, at store.Time) (bool, error) {
+	p := place{stamped, at}
+	if b := live.at(p, h.store.width); b != nil {
+		return h.try(p, b)
+	}
+	return false, nil
+}
+
+func (h *held) probeFresh(live *buckets) (bool, error) {
+	for _, b := range slices.Backward(live.fresh) {
+		if found, err := h.try(place{fresh, b.at}, b); found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// agedStamp is the stamp that the text of a UUIDv7 has if its time is taken for one; zero: it has none.
+func agedStamp(text string) store.Time {
+	key, err := onceward.ParseKey(text)
+	if err != nil {
+		return 0
+	}
+	at, ok := key.UUIDv7Time()
+	if !ok {
+		return 0
+	}
+	return store.TimeOf(at)
 }
 
 func (h *held) try(p place, b *bucket) (found bool, err error) {
