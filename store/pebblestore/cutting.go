@@ -33,6 +33,9 @@ func (s *Store) cutOut(ctx context.Context) error {
 		c.last, c.rows = b, append(c.rows, bytes.Clone(key))
 		return nil
 	})
+	if len(cuts) > 0 && err == nil {
+		err = s.settle()
+	}
 	for _, c := range cuts {
 		if err == nil {
 			err = s.cut(ctx, c)

@@ -51,3 +51,16 @@ func (f *lazyFile) Close() error {
 	}
 	return f.File.Close()
 }
+
+// settle brings to the disk what the log has so far, where that waits otherwise. It goes before what does not wait for the log: a cut is on the disk at once, and without
+// the removal before it, which raised the watermark and moved what was open, the records would be gone and nobody would know.
+func (s *Store) settle() (err error) {
+	if cause := s.failure.Load(); cause != nil {
+		return *cause
+	}
+	if s.config.Durability != ProcessCrash {
+		return nil
+	}
+	defer s.recoverFatal(&err)
+	return failed("flush", s.db.Flush())
+}

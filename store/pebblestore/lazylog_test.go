@@ -1,0 +1,55 @@
+package pebblestore
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/onceward/onceward/store"
+)
+
+// Also with the weaker setting a loss of power leaves a bucket as it was or removed: never without its records while the watermark and what was open are from before.
+func TestProcessCrashCutsNothingBeforeItsRemoval(t *testing.T) {
+	for _, beside := range []bool{true, false} { // an open record, whose move makes Pebble flush before it cuts
+		var s *Store
+		left := map[string]*vfs.MemFS{}
+		s = begin(t, Config{Durability: ProcessCrash, Bucket: testBucket, reach: func(point string) {
+			left[point] = s.config.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
+		}})
+		at := store.TimeOf(clockOf(s).now())
+		done, open := identity("done", at), identity("open", at)
+		finish(t, s, done, 1)
+		if beside {
+			if _, err := s.Claim(t.Context(), claimOf(open, tokenOf(2))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.db.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		clockOf(s).move(time.Minute)
+		if res, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 10}); err != nil || res.Removed != 1 {
+			t.Fatal(res, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		for _, point := range []string{"re-home", "removed", "cut out", "excise"} {
+			if left[point] == nil {
+				t.Fatalf("%s was not reached", point)
+			}
+			after := again(t, s, left[point])
+			sound(t, after)
+			if a, err := after.Get(t.Context(), done); err != nil || a.Verdict != store.Replay && a.Verdict != store.Expired {
+				t.Errorf("the power is lost at %q: the done record: %v, %v, watermark %d; want replay, or expired", point, a.Verdict, err, a.Watermark)
+			}
+			if a, err := after.Get(t.Context(), open); beside && (err != nil || a.Verdict != store.Unknown) {
+				t.Errorf("the power is lost at %q: the open record: %v, %v; want unknown", point, a.Verdict, err)
+			}
+			if err := after.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
