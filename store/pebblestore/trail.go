@@ -25,9 +25,13 @@ func (s *Store) Trail(ctx context.Context, q store.TrailRequest) (page store.Tra
 	}
 	defer s.life.RUnlock()
 	s.trail.Lock() // an entry that is not durable yet is not shown
-	defer s.trail.Unlock()
-	_, upper := span([]byte{tagTrail})
-	err = s.scanRange(trailKey(from), upper, func(key, value []byte) error {
+	end := s.entries
+	s.trail.Unlock()
+	s.config.reach("trail")
+	err = s.scanRange(trailKey(from), trailKey(max(from, end)), func(key, value []byte) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		e, err := decodeEntry(value)
 		if err != nil {
 			return err
