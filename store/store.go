@@ -122,7 +122,8 @@ type Upkeep interface {
 	//	S2  Records are untouched: what is there is still found.
 	Seal(ctx context.Context, service string, until Time) (Time, error)
 
-	// Purge removes at most Limit records whose time is over, over all services.
+	// Purge removes at most Limit records whose time is over, over all services. A store that removes many records as one, whatever their number, as a bucket
+	// or a partition, may go beyond Limit by those: Limit keeps a call short, and they do not make it longer.
 	//
 	//	P1  Only Done records at or past their PurgeAt. Open records are never removed.
 	//	P2  Before a stamped record is removed, its service's watermark is at or above its stamp: to the newest stamp removed, never to the clock.
@@ -289,7 +290,7 @@ type TrailPage struct {
 
 // PurgeRequest is the argument of Purge.
 type PurgeRequest struct {
-	Limit     int           // > 0: how many records at most
+	Limit     int           // > 0: how many records at most, of those that are removed one by one
 	Expect    Time          // what the caller believes that the store's clock shows; zero: not checked
 	Tolerance time.Duration // for Expect
 }

@@ -35,6 +35,9 @@ type Harness struct {
 	// PurgeLag is how long after its PurgeAt a record may outstay a Purge, for stores that remove whole buckets. Zero: not at all.
 	PurgeLag time.Duration
 
+	// PurgeWhole says that the store removes whole buckets, and so more records at once than Purge's limit.
+	PurgeWhole bool
+
 	// Full opens a fresh and empty store with room for at least 8 and at most 1,000 records.
 	// Nil: the store has no bound of its own, so its Stats must say so.
 	Full func(t testing.TB) store.Store

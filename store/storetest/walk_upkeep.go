@@ -32,7 +32,7 @@ func (k *walk) purge() error {
 	switch {
 	case err != nil:
 		return err
-	case res.Removed > q.Limit || res.More && res.Removed < q.Limit:
+	case res.Removed > q.Limit && !k.h.PurgeWhole || res.More && res.Removed < q.Limit:
 		return fmt.Errorf("P1: the limit is %d, removed %d, more %v", q.Limit, res.Removed, res.More)
 	}
 	removed := 0
