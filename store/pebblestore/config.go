@@ -62,6 +62,7 @@ type Config struct {
 	fs     vfs.FS             // tests drop unsynced writes
 	reach  func(point string) // tests end the process there
 	tables int64              // size of a memtable; tests make it small
+	moves  int                // open records that move at once; tests make it small
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -88,6 +89,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.tables == 0 {
 		c.tables = min(max(c.Memory/8, 1<<20), 64<<20)
+	}
+	if c.moves == 0 {
+		c.moves = moveBatch
 	}
 	return c, c.validate()
 }

@@ -41,7 +41,8 @@ func harness(d Durability) storetest.Harness {
 			small.MaxRecords = 100
 			return begin(t, small)
 		},
-		PurgeLag: testBucket * 5 / 4,
+		PurgeLag:   testBucket * 5 / 4,
+		PurgeWhole: true,
 	}
 }
 

@@ -6,8 +6,8 @@
 //
 // A record stands in a bucket of its service, and its key begins with the bucket: for a stamped key the bucket of its stamp, so that one
 // probe finds it; for another the bucket that was current at its first claim, of which there are about two dozen to probe. A bucket
-// holds done records that end at about the same time. When all of them are over, one atomic and synced write moves what is still open
-// to the attic, raises the service's watermark to the newest stamp that leaves, and deletes the bucket as a range. Then its tables are
+// holds done records that end at about the same time. When all of them are over, what is still open moves to the attic, some at a time;
+// then one atomic and synced write raises the service's watermark to the newest stamp that leaves, and removes the bucket. Its tables are
 // cut out of the files (Excise): a million records go in the time of one, and the disk gets its space back. Records that would stay much
 // longer, or shorter, than their bucket are completed into the attic, which is probed after the buckets and purged record by record.
 //

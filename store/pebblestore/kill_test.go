@@ -18,7 +18,7 @@ import (
 )
 
 // points are where the process is killed; each is reached many times.
-var points = []string{"claim", "after claim", "complete", "after complete", "release", "watermark", "re-home", "removed", "excise"}
+var points = []string{"claim", "after claim", "complete", "after complete", "release", "watermark", "moving", "moved", "re-home", "removed", "excise"}
 
 func TestMain(m *testing.M) {
 	if point := os.Getenv("PEBBLESTORE_KILL_AT"); point != "" {
@@ -139,7 +139,7 @@ func victimStart(round int) time.Time {
 }
 
 func victimConfig(clock func() time.Time) Config {
-	return Config{Bucket: testBucket, Clock: clock, Memory: 16 << 20, MinFree: 1 << 20, tables: 64 << 10}
+	return Config{Bucket: testBucket, Clock: clock, Memory: 16 << 20, MinFree: 1 << 20, tables: 64 << 10, moves: 2}
 }
 
 // victim works and tells, until it kills itself when it has been at the point often enough.

@@ -75,7 +75,7 @@ type losing struct {
 }
 
 func (l *losing) config(f vfs.FS) Config {
-	return Config{Bucket: testBucket, Clock: l.clock.now, Logf: l.Logf, fs: f, tables: 64 << 10}
+	return Config{Bucket: testBucket, Clock: l.clock.now, Logf: l.Logf, fs: f, tables: 64 << 10, moves: 2}
 }
 
 func (l *losing) live() {

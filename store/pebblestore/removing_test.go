@@ -35,7 +35,7 @@ func finish(t *testing.T, s *Store, who store.Identity, n uint64) {
 	}
 }
 
-// A bucket leaves as a whole: no limit is needed, and its bytes leave the files.
+// A bucket leaves as a whole, whatever the limit, and its bytes leave the files.
 func TestPurgeRemovesWholeBuckets(t *testing.T) {
 	s := begin(t, Config{Bucket: testBucket})
 	defer s.Close()
@@ -48,7 +48,7 @@ func TestPurgeRemovesWholeBuckets(t *testing.T) {
 		t.Fatalf("the records take %d bytes of the files; the test looks at the wrong place", before)
 	}
 	clockOf(s).move(testWindow + testGuard + 2*testBucket)
-	res, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 1_000_000})
+	res, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 1})
 	if err != nil || res.Removed != len(all) || res.More {
 		t.Fatalf("removed %d, more %v, %v; want %d", res.Removed, res.More, err, len(all))
 	}
@@ -84,16 +84,28 @@ func usage(t *testing.T, s *Store, spans []pebble.KeyRange) (sum uint64) {
 	return sum
 }
 
-// A limit that ends in the middle of a bucket is kept, and the watermark rises to what has left and no further.
-func TestPurgeKeepsItsLimitInABucket(t *testing.T) {
+// A limit is kept in the attic, and the watermark rises to what has left and no further.
+func TestPurgeKeepsItsLimitInTheAttic(t *testing.T) {
 	s := begin(t, Config{Bucket: testBucket})
 	defer s.Close()
 	at := store.TimeOf(clockOf(s).now())
 	at -= at % store.Time(testBucket/time.Millisecond)
 	for i := range store.Time(10) {
-		finish(t, s, identity(fmt.Sprint(i), at+i), uint64(i))
+		who, token := identity(fmt.Sprint(i), at+i), tokenOf(uint64(i))
+		if _, err := s.Claim(t.Context(), claimOf(who, token)); err != nil {
+			t.Fatal(err)
+		}
+		done := completeOf(who, token, "early")
+		done.Window = 0 // long over when its bucket is
+		if _, err := s.Advance(t.Context(), done); err != nil {
+			t.Fatal(err)
+		}
+		clockOf(s).move(time.Millisecond)
 	}
-	clockOf(s).move(testWindow + testGuard + 2*testBucket)
+	if n := s.find("orders").attic.Load(); n != 10 {
+		t.Fatalf("%d records are in the attic; the test looks at the wrong place", n)
+	}
+	clockOf(s).move(2 * testGuard)
 	for i := range store.Time(10) {
 		res, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 1})
 		if err != nil || res.Removed != 1 || res.More != (i < 9) {
@@ -187,7 +199,7 @@ func TestRemovalAndStepsExcludeEachOther(t *testing.T) {
 			if locked(s) != 1 {
 				t.Errorf("%s: another step of the record may begin", point)
 			}
-		case "re-home", "removed":
+		case "moving", "re-home", "removed":
 			if gate.TryRLock() {
 				t.Errorf("%s: a step may begin", point)
 				gate.RUnlock()
@@ -196,11 +208,14 @@ func TestRemovalAndStepsExcludeEachOther(t *testing.T) {
 	}})
 	defer s.Close()
 	filled(t, s, 1)
+	if _, err := s.Claim(t.Context(), claimOf(identity("open", 0), tokenOf(1))); err != nil {
+		t.Fatal(err)
+	}
 	clockOf(s).move(time.Minute)
 	if _, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 10}); err != nil {
 		t.Fatal(err)
 	}
-	for _, point := range []string{"claim", "after claim", "complete", "after complete", "re-home", "removed", "cut out", "excise"} {
+	for _, point := range []string{"claim", "after claim", "complete", "after complete", "moving", "re-home", "removed", "cut out", "excise"} {
 		if !seen[point] {
 			t.Errorf("%s was not reached", point)
 		}
@@ -254,14 +269,21 @@ func TestCutSparesTheLiving(t *testing.T) {
 	sound(t, s)
 }
 
-// A record that moved to the attic while half of its bucket left is completed there, not where it was.
+// A record that has moved to the attic is completed there, not where it was, also between the move and the removal of its bucket.
 func TestStripesForgetWhatMoves(t *testing.T) {
-	s := begin(t, Config{Bucket: testBucket})
-	defer s.Close()
-	for i := range uint64(3) {
-		finish(t, s, identity(fmt.Sprint(i), 0), i)
-	}
+	var s *Store
 	open := identity("open", 0)
+	s = begin(t, Config{Bucket: testBucket, reach: func(point string) {
+		if point != "moved" {
+			return
+		}
+		if a, err := s.Advance(t.Context(), completeOf(open, tokenOf(1), "late")); err != nil || a.Verdict != store.Applied {
+			t.Error(a.Verdict, err)
+		}
+		sound(t, s)
+	}})
+	defer s.Close()
+	finish(t, s, identity("done", 0), 2)
 	if _, err := s.Claim(t.Context(), claimOf(open, tokenOf(1))); err != nil {
 		t.Fatal(err)
 	}
@@ -269,8 +291,8 @@ func TestStripesForgetWhatMoves(t *testing.T) {
 	if res, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 1}); err != nil || res.Removed != 1 {
 		t.Fatal(res, err)
 	}
-	if a, err := s.Advance(t.Context(), completeOf(open, tokenOf(1), "late")); err != nil || a.Verdict != store.Applied {
-		t.Fatal(a.Verdict, err)
+	if a, err := s.Get(t.Context(), open); err != nil || string(a.Record.Reply) != "late" {
+		t.Error(a.Verdict, err)
 	}
 	sound(t, s)
 }

@@ -36,8 +36,8 @@ func (s *Store) Seal(ctx context.Context, name string, until store.Time) (store.
 	return until, nil
 }
 
-// Purge implements [store.Upkeep]. All buckets of a service that are over go in one synced write, however many records they have; the service's steps wait for that write. If ctx ends,
-// what was removed so far stays removed, and the result counts it.
+// Purge implements [store.Upkeep]. All buckets of a service that are over go in one synced write, however many records they have and whatever the limit is; the service's steps wait for
+// that write. The limit is for records of the attic, which go one by one. If ctx ends, what was removed so far stays removed, and the result counts it.
 func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.PurgeResult, err error) {
 	if err := q.Validate(); err != nil {
 		return res, err
@@ -56,7 +56,7 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.Purg
 		if err := ctx.Err(); err != nil {
 			return res, err
 		}
-		n, err := s.removeBuckets(svc, res.Now, q.Limit-res.Removed)
+		n, err := s.removeBuckets(ctx, svc, res.Now)
 		res.Removed += n
 		if err != nil {
 			return res, err
@@ -78,24 +78,16 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.Purg
 	if err := s.forget(res.Now); err != nil {
 		return res, err
 	}
-	if res.Removed == q.Limit {
-		res.More, err = s.anyOver(res.Now)
+	if res.Removed >= q.Limit {
+		res.More, err = s.moreInAttic(res.Now)
 	}
 	return res, err
 }
 
-func (s *Store) anyOver(now store.Time) (bool, error) {
-	for _, svc := range *s.services.byNumber.Load() {
-		for _, b := range svc.live.Load().all() {
-			if b.deadline <= now && b.done.Load() > 0 {
-				return true, nil
-			}
-		}
-	}
-	over := false
-	err := s.scanRange([]byte{tagDue}, appendTime([]byte{tagDue}, now+1), func(_, _ []byte) error {
-		over = true
+func (s *Store) moreInAttic(now store.Time) (more bool, err error) {
+	err = s.scanRange([]byte{tagDue}, appendTime([]byte{tagDue}, now+1), func(_, _ []byte) error {
+		more = true
 		return errEnough
 	})
-	return over, err
+	return more, err
 }
