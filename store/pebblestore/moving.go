@@ -41,16 +41,14 @@ func (s *Store) moveOpen(ctx context.Context, svc *service, now store.Time) erro
 		if batch = append(batch, l); len(batch) < s.config.moves {
 			return nil
 		}
-		if err := s.moveSome(svc, batch); err != nil {
-			return err
-		}
+		err := s.moveSome(ctx, svc, batch)
 		batch = batch[:0]
-		return ctx.Err()
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	return s.moveSome(svc, batch)
+	return s.moveSome(ctx, svc, batch)
 }
 
 // openIn counts what is open in the service's buckets that are over.
@@ -86,7 +84,10 @@ func (s *Store) leavers(svc *service, now store.Time, visit func(leaver) error) 
 	return nil
 }
 
-func (s *Store) moveSome(svc *service, batch []leaver) error {
+func (s *Store) moveSome(ctx context.Context, svc *service, batch []leaver) error {
+	if err := s.pass(ctx); err != nil {
+		return err
+	}
 	if err := s.moveUnderGate(svc, batch); err != nil {
 		return err
 	}

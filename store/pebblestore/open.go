@@ -58,6 +58,7 @@ func (s *Store) openDir() (err error) {
 		f = lazyLog{f}
 	}
 	o := options(s.config, s.disk.watch(orderedFS{f}))
+	s.backlog.attach(o, s.closing)
 	o.Lock = s.lock
 	o.ErrorIfNotExists = m.complete // a directory whose files are lost must not pass for a new one
 	if s.db, err = openPebble(s.dir, o); err != nil {
@@ -90,19 +91,17 @@ func openPebble(dir string, o *pebble.Options) (db *pebble.DB, err error) {
 // options are Pebble's. A reply is written twice, to the log and to a file of values, and not again when tables are merged.
 func options(c Config, f vfs.FS) *pebble.Options {
 	o := &pebble.Options{
-		FS:                          f,
-		FormatMajorVersion:          pebble.FormatValueSeparation,
-		Merger:                      counting,
-		Logger:                      logger{c.Logf},
-		EventListener:               listener(c.Logf),
-		CacheSize:                   c.Memory / 2,
-		MemTableSize:                uint64(c.tables),
-		MemTableStopWritesThreshold: 3,
-		L0CompactionThreshold:       4,
-		L0StopWritesThreshold:       1000,
-		LBaseMaxBytes:               64 << 20,
-		MaxOpenFiles:                500,
-		CompactionConcurrencyRange:  func() (int, int) { return 1, max(1, runtime.GOMAXPROCS(0)/2) },
+		FS:                         f,
+		FormatMajorVersion:         pebble.FormatValueSeparation,
+		Merger:                     counting,
+		Logger:                     logger{c.Logf},
+		EventListener:              listener(c.Logf),
+		CacheSize:                  c.Memory / 2,
+		MemTableSize:               uint64(c.tables),
+		L0CompactionThreshold:      4,
+		LBaseMaxBytes:              64 << 20,
+		MaxOpenFiles:               500,
+		CompactionConcurrencyRange: func() (int, int) { return 1, max(1, runtime.GOMAXPROCS(0)/2) },
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)

@@ -26,6 +26,7 @@ type Store struct {
 	services services
 	room     room
 	disk     *disk
+	backlog  backlog
 	marks    atomic.Int64
 	waiters  waiters
 	trail    sync.Mutex
@@ -35,7 +36,8 @@ type Store struct {
 	// Lock order: life, upkeep, a service's gate, a stripe, then trail or a service's grow or services.mu.
 	life    sync.RWMutex // read: every call; write: Close
 	closed  bool
-	closing chan struct{}
+	ending  sync.Once
+	closing chan struct{} // closed as soon as Close begins
 	failure atomic.Pointer[error]
 }
 
@@ -63,13 +65,13 @@ func (s *Store) enter(ctx context.Context) error {
 
 // Close lets the calls that are under way end, wakes all waiters, and closes the directory.
 func (s *Store) Close() error {
+	s.ending.Do(func() { close(s.closing) })
 	s.life.Lock()
 	defer s.life.Unlock()
 	if s.closed {
 		return nil
 	}
 	s.closed = true
-	close(s.closing)
 	var err error
 	if s.failure.Load() == nil { // a failed log cannot be closed
 		err = failed("close", s.db.Close())

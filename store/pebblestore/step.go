@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/onceward/onceward/store"
@@ -12,14 +13,8 @@ func (s *Store) Claim(ctx context.Context, q store.ClaimRequest) (store.Answer, 
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	var h held
-	env, err := s.open(ctx, &h, &q.Identity, q.Token, true)
-	if err != nil {
-		return store.Answer{}, err
-	}
-	defer h.close()
-	step := store.Claim(h.record, q, env)
-	return h.write(&step, q.Token, keeping{q.Window, q.Guard, min(int64(q.Reserve), maxReserve)})
+	keep := keeping{q.Window, q.Guard, min(int64(q.Reserve), maxReserve)}
+	return s.step(ctx, &q.Identity, q.Token, true, keep, func(r store.Record, env store.Env) store.Step { return store.Claim(r, q, env) })
 }
 
 // Advance implements [store.Protocol].
@@ -27,14 +22,7 @@ func (s *Store) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answ
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	var h held
-	env, err := s.open(ctx, &h, &q.Identity, q.Token, false)
-	if err != nil {
-		return store.Answer{}, err
-	}
-	defer h.close()
-	step := store.Advance(h.record, q, env)
-	return h.write(&step, q.Token, keeping{q.Window, q.Guard, 0})
+	return s.step(ctx, &q.Identity, q.Token, false, keeping{q.Window, q.Guard, 0}, func(r store.Record, env store.Env) store.Step { return store.Advance(r, q, env) })
 }
 
 // Decide implements [store.Desk].
@@ -42,14 +30,32 @@ func (s *Store) Decide(ctx context.Context, q store.DecideRequest) (store.Answer
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
+	return s.step(ctx, &q.Identity, q.Token, true, keeping{q.Window, q.Guard, 0}, func(r store.Record, env store.Env) store.Step { return store.Decide(r, q, env) })
+}
+
+// step carries out what decide says of the record. If there is no room for that in memory yet, it waits with nothing locked and asks again.
+func (s *Store) step(ctx context.Context, who *store.Identity, t store.Token, makes bool, keep keeping, decide func(store.Record, store.Env) store.Step) (store.Answer, error) {
+	for {
+		a, err := s.stepOnce(ctx, who, t, makes, keep, decide)
+		if err == nil || !errors.Is(err, errBacklog) {
+			return a, err
+		}
+		s.config.reach("backlog")
+		if err := s.backlog.wait(ctx); err != nil {
+			return store.Answer{}, err
+		}
+	}
+}
+
+func (s *Store) stepOnce(ctx context.Context, who *store.Identity, t store.Token, makes bool, keep keeping, decide func(store.Record, store.Env) store.Step) (store.Answer, error) {
 	var h held
-	env, err := s.open(ctx, &h, &q.Identity, q.Token, true)
+	env, err := s.open(ctx, &h, who, t, makes)
 	if err != nil {
 		return store.Answer{}, err
 	}
 	defer h.close()
-	step := store.Decide(h.record, q, env)
-	return h.write(&step, q.Token, keeping{q.Window, q.Guard, 0})
+	step := decide(h.record, env)
+	return h.write(&step, t, keep)
 }
 
 // Get implements [store.Desk].

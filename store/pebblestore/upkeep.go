@@ -17,6 +17,9 @@ func (s *Store) Seal(ctx context.Context, name string, until store.Time) (store.
 		return 0, err
 	}
 	defer s.life.RUnlock()
+	if err := s.pass(ctx); err != nil {
+		return 0, err
+	}
 	svc, err := s.service(name)
 	if err != nil {
 		return 0, err
@@ -53,7 +56,7 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.Purg
 		return res, store.ErrClock
 	}
 	for _, svc := range *s.services.byNumber.Load() {
-		if err := ctx.Err(); err != nil {
+		if err := s.pass(ctx); err != nil {
 			return res, err
 		}
 		n, err := s.removeBuckets(ctx, svc, res.Now)
@@ -63,6 +66,9 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.Purg
 		}
 	}
 	for res.Removed < q.Limit && ctx.Err() == nil {
+		if err := s.pass(ctx); err != nil {
+			return res, err
+		}
 		n, err := s.purgeAttic(res.Now, min(atticBatch, q.Limit-res.Removed))
 		res.Removed += n
 		if err != nil {

@@ -1,0 +1,140 @@
+package pebblestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/onceward/onceward/store"
+)
+
+// backlog watches what Pebble holds in memory because it is not in tables yet. Pebble would let writers wait for that in its midst, with the locks that they hold
+// and whatever their deadlines, for ever if tables cannot be written. So its own limits are out of reach, and callers stay outside: while tables are slow they wait
+// with nothing locked; while they fail, new claims are refused early, and what completes accepted ones late.
+type backlog struct {
+	table   int64 // bytes of a memtable
+	closing <-chan struct{}
+
+	stale   atomic.Bool // Pebble has to be asked again
+	bytes   atomic.Int64
+	layers  atomic.Int64          // of level 0, which each read may have to look through
+	failing atomic.Pointer[error] // why the newest table could not be written; nil: it could
+	fails   atomic.Int64          // in a row
+
+	mu    sync.Mutex
+	turn  chan struct{} // closed when the next flush has ended
+	ended error         // of the newest flush, between two events of Pebble's
+}
+
+// Limits, in memtables; the one that is being filled counts.
+const (
+	refuseAt = 3 // new claims, while tables cannot be written
+	waitAt   = 4 // everybody, while they can
+	lastAt   = 8 // everybody, while they cannot
+)
+
+const maxLayers = 1000 // of level 0: merges do not keep up, or fail
+
+// errBacklog says that the caller has to wait, with nothing locked.
+var errBacklog = errors.New("pebblestore: tables are being written")
+
+// attach makes Pebble tell the backlog what happens, and leave the waiting to it.
+func (b *backlog) attach(o *pebble.Options, closing <-chan struct{}) {
+	b.table, b.turn, b.closing = int64(o.MemTableSize), make(chan struct{}), closing
+	b.stale.Store(true)
+	o.MemTableStopWritesThreshold, o.L0StopWritesThreshold = 1<<20, 1<<20
+	o.FS = patientFS{o.FS, b}
+	tell := o.EventListener.BackgroundError
+	o.EventListener.BackgroundError = func(err error) { b.failed(err); tell(err) }
+	o.EventListener.FlushEnd = b.flushed
+	o.EventListener.WALCreated = func(pebble.WALCreateInfo) { b.stale.Store(true) }
+}
+
+// flushed hears that a flush has ended. If it has failed, [backlog.failed] hears of the same error next; one that had nothing to write is no failure, and nobody hears of it.
+func (b *backlog) flushed(i pebble.FlushInfo) {
+	if i.Err == nil {
+		b.failing.Store(nil)
+		b.fails.Store(0)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = i.Err
+	b.next()
+}
+
+func (b *backlog) failed(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended == nil || !errors.Is(err, b.ended) { // of a merge
+		return
+	}
+	b.failing.Store(&err)
+	b.fails.Add(1)
+	b.next()
+}
+
+// next wakes whoever waits. The caller has mu.
+func (b *backlog) next() {
+	b.stale.Store(true)
+	close(b.turn)
+	b.turn = make(chan struct{})
+}
+
+// admit lets a write pass, or says why not: errBacklog, or an error for the caller. Nothing was written then.
+func (b *backlog) admit(db *pebble.DB, claim bool) error {
+	if b.stale.CompareAndSwap(true, false) {
+		m := db.Metrics()
+		b.bytes.Store(int64(m.MemTable.Size))
+		b.layers.Store(int64(m.Levels[0].Sublevels))
+	}
+	bytes := b.bytes.Load()
+	cause := b.failing.Load()
+	switch {
+	case cause == nil && bytes >= waitAt*b.table:
+		return errBacklog
+	case cause != nil && claim && bytes >= refuseAt*b.table:
+		return fmt.Errorf("pebblestore: tables cannot be written: %w (look at the disk; new claims are taken again once they can): %w", *cause, store.ErrFull)
+	case cause != nil && bytes >= lastAt*b.table:
+		return fmt.Errorf("pebblestore: tables cannot be written, and memory is full: %w (look at the disk, then try again)", *cause)
+	case claim && b.layers.Load() >= maxLayers:
+		return fmt.Errorf("pebblestore: tables are not merged (look at the disk; Logf has why): %w", store.ErrFull)
+	}
+	return nil
+}
+
+// wait returns nil when it is time to ask again.
+func (b *backlog) wait(ctx context.Context) error {
+	b.mu.Lock()
+	turn := b.turn
+	b.mu.Unlock()
+	if b.stale.Load() || b.bytes.Load() < waitAt*b.table || b.failing.Load() != nil {
+		return ctx.Err()
+	}
+	select {
+	case <-turn:
+		return nil
+	case <-b.closing:
+		return store.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pass waits until a write that is no claim may go on, or ctx ends. The caller has no lock of a record or a service.
+func (s *Store) pass(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := s.backlog.admit(s.db, false)
+		if err == nil || !errors.Is(err, errBacklog) {
+			return err
+		}
+		s.config.reach("backlog")
+		if err := s.backlog.wait(ctx); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
