@@ -6,13 +6,18 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"time"
 )
+
+// closeTime is how much longer than Drain the end may take: the store is closed, and its files.
+const closeTime = 20 * time.Second
 
 // ErrCutOff is what [Proxy.Run] returns if requests were still under way when Drain was over. Keyed ones among them are unknown, or run again.
 var ErrCutOff = errors.New("some requests were still under way and were cut off; a longer drain waits for them")
 
 // Run listens and serves until ctx ends, which is no error. It then takes no more requests, lets those under way end, for Drain at most, and
-// closes the proxy and its store.
+// closes the proxy and its store. If the environment has NOTIFY_SOCKET, as systemd sets it, both are told there.
 func (p *Proxy) Run(ctx context.Context) error {
 	admin, err := p.adminServer()
 	var doors *listeners
@@ -32,12 +37,16 @@ func (p *Proxy) Run(ctx context.Context) error {
 	go serve()
 	go func() { served <- admin.Serve(doors.admin) }()
 	p.announce(doors)
+	boss := supervisor{os.Getenv("NOTIFY_SOCKET"), p.watch.log}
+	boss.ready(ctx)
 	select {
 	case <-ctx.Done():
 	case err = <-served:
 		err = fmt.Errorf("a listener failed: %w", err)
 	}
-	return errors.Join(err, p.drain(context.WithoutCancel(ctx), public, admin))
+	ctx = context.WithoutCancel(ctx)
+	boss.stopping(ctx, p.started.Drain+closeTime)
+	return errors.Join(err, p.drain(ctx, public, admin))
 }
 
 // drain ends in the order in which nothing is lost: no new requests, the running ones end, their replies are saved, the store is closed. The admin
