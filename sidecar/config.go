@@ -52,6 +52,7 @@ type Config struct {
 	DialTimeout   time.Duration `yaml:"dial-timeout" help:"how long connecting to the upstream may take"`
 	UpstreamIdle  time.Duration `yaml:"upstream-idle" help:"how long an unused connection to the upstream is kept; less than the upstream's own limit, or requests meet closing connections"`
 	Drain         time.Duration `yaml:"drain" help:"how long requests may take to end after SIGTERM"`
+	StreamDrain   time.Duration `yaml:"stream-drain" help:"how long replies without a length, such as server-sent events, may go on after SIGTERM, unless they are to a keyed request"`
 
 	LogLevel  string `yaml:"log-level" arg:"LEVEL" help:"debug (each keyed request), info, warn or error"`
 	LogFormat string `yaml:"log-format" arg:"text|json" help:"format of the log on stderr"`
@@ -113,6 +114,7 @@ func Default() Config {
 		DialTimeout:   5 * time.Second,
 		UpstreamIdle:  time.Second,      // gunicorn closes after two
 		Drain:         70 * time.Second, // Timeout and what saving takes
+		StreamDrain:   10 * time.Second,
 		LogLevel:      "info",
 		LogFormat:     "text",
 	}

@@ -26,6 +26,7 @@ type forwarder struct {
 	trusted peers
 	log     *slog.Logger
 	buffers *buffers
+	streams *streams
 }
 
 // stream passes a request on untouched.
@@ -34,10 +35,12 @@ func (f *forwarder) stream() http.Handler {
 		if f.cfg.ChildKey != "" {
 			p.Out.Header.Del(f.cfg.ChildKey)
 		}
-	}, nil)
+	}, f.streams.began)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Else net/http would wait for the end of an HTTP/1.1 request before it sends the reply's beginning.
 		_ = http.NewResponseController(w).EnableFullDuplex()
+		r, done := f.streams.follow(w, r)
+		defer done()
 		proxy.ServeHTTP(w, r)
 	})
 }

@@ -24,6 +24,7 @@ type Proxy struct {
 	now     atomic.Pointer[routing]
 	places  chan struct{} // one is taken by each keyed request under way
 	certs   atomic.Pointer[certificates]
+	streams *streams
 	closing atomic.Bool
 }
 
@@ -46,7 +47,7 @@ func build(ctx context.Context, s store.Store, cfg Config, log *slog.Logger) (*P
 		return nil, err
 	}
 	cfg = cfg.fitting(s)
-	p := &Proxy{started: cfg, up: up, watch: newWatch(log), places: make(chan struct{}, cfg.MaxInFlight)}
+	p := &Proxy{started: cfg, up: up, watch: newWatch(log), places: make(chan struct{}, cfg.MaxInFlight), streams: newStreams(cfg.StreamDrain)}
 	p.store = newTimedStore(s, p.watch.store)
 	p.watch.registry.MustRegister(&census{store: s, service: cfg.Service})
 	g := onceward.Config{Window: cfg.Window, Observer: p.watch.observer("*")}
@@ -84,7 +85,7 @@ func (p *Proxy) use(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	r, err := newRouting(cfg, p.guard, p.up, cfg.who(trusted, keys), p.watch)
+	r, err := newRouting(cfg, p.guard, p.up, cfg.who(trusted, keys), p.watch, p.streams)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (c Config) fixedBy(next Config) error {
 // fixed are the settings that a reload does not change.
 var fixed = map[string]bool{
 	"upstream": true, "listen": true, "admin": true, "admin-token": true, "store": true, "data": true, "service": true, "window": true,
-	"max-in-flight": true, "max-header": true, "header-timeout": true, "dial-timeout": true, "upstream-idle": true, "drain": true,
+	"max-in-flight": true, "max-header": true, "header-timeout": true, "dial-timeout": true, "upstream-idle": true, "drain": true, "stream-drain": true,
 	"log-level": true, "log-format": true,
 }
 
@@ -171,6 +172,7 @@ func (p *Proxy) Guarantees() []string {
 // Close ends the proxy: what runs may end until ctx does, replies are saved, and the store is closed.
 func (p *Proxy) Close(ctx context.Context) error {
 	p.closing.Store(true)
+	p.streams.drain()
 	err := p.guard.Close(ctx)
 	p.up.transport.CloseIdleConnections()
 	return err

@@ -39,7 +39,7 @@ type track struct {
 const readTime = 2 * time.Minute
 
 // newRouting builds what cfg describes over the guard.
-func newRouting(cfg Config, guard *onceward.Guard, up *upstream, who whoFunc, watch *watch) (*routing, error) {
+func newRouting(cfg Config, guard *onceward.Guard, up *upstream, who whoFunc, watch *watch, streams *streams) (*routing, error) {
 	trusted, err := parsePeers(cfg.TrustedPeers)
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func newRouting(cfg Config, guard *onceward.Guard, up *upstream, who whoFunc, wa
 	if r.matcher, err = newMatcher(cfg.Routes); err != nil {
 		return nil, err
 	}
-	f := &forwarder{cfg: cfg, up: up, trusted: trusted, log: watch.log, buffers: new(buffers)}
+	f := &forwarder{cfg: cfg, up: up, trusted: trusted, log: watch.log, buffers: new(buffers), streams: streams}
 	r.stream = f.stream()
 	if r.rest, err = f.track(Route{}, guard, who, watch); err != nil {
 		return nil, err

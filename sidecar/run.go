@@ -16,7 +16,7 @@ const closeTime = 20 * time.Second
 // ErrCutOff is what [Proxy.Run] returns if requests were still under way when Drain was over. Keyed ones among them are unknown, or run again.
 var ErrCutOff = errors.New("some requests were still under way and were cut off; a longer drain waits for them")
 
-// Run listens and serves until ctx ends, which is no error. It then takes no more requests, lets those under way end, for Drain at most, and
+// Run listens and serves until ctx ends, which is no error. It then takes no more requests, lets those under way end, for Drain at most and streams for StreamDrain, and
 // closes the proxy and its store. If the environment has NOTIFY_SOCKET, as systemd sets it, both are told there.
 func (p *Proxy) Run(ctx context.Context) error {
 	admin, err := p.adminServer()
@@ -53,16 +53,20 @@ func (p *Proxy) Run(ctx context.Context) error {
 // listener is there until then.
 func (p *Proxy) drain(ctx context.Context, public, admin *http.Server) error {
 	p.closing.Store(true)
+	p.streams.drain()
 	p.watch.log.Info("shutting down", slog.Duration("drain", p.started.Drain))
 	ctx, cancel := context.WithTimeout(ctx, p.started.Drain)
 	defer cancel()
 	var late error
-	if public.Shutdown(ctx) != nil && len(p.places) > 0 { // else it waited for streams
+	if public.Shutdown(ctx) != nil && len(p.places) > 0 { // else it waited for what is not keyed
 		late = ErrCutOff
 	}
 	public.Close()
 	err := p.Close(ctx)
 	admin.Close()
+	if n := p.streams.cut.Load(); n > 0 {
+		p.watch.log.Info("streams were cut off", slog.Int64("streams", n))
+	}
 	return errors.Join(late, err)
 }
 

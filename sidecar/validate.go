@@ -32,6 +32,7 @@ func (c Config) Validate() error {
 	f.require(c.Key == KeyRequired || c.Key == KeyOptional, "key is %q: use required or optional", c.Key)
 	f.require(c.OnLapse == LapseUnknown || c.OnLapse == LapseRerun, "on-lapse is %q: use unknown or rerun", c.OnLapse)
 	f.require(c.Wait >= 0, "wait is %v: it must not be negative", c.Wait)
+	f.require(c.StreamDrain >= 0, "stream-drain is %v: it must not be negative", c.StreamDrain)
 	for name, d := range map[string]time.Duration{
 		"window": c.Window, "lease": c.Lease, "timeout": c.Timeout, "header-timeout": c.HeaderTimeout, "body-timeout": c.BodyTimeout,
 		"dial-timeout": c.DialTimeout, "upstream-idle": c.UpstreamIdle, "drain": c.Drain,

@@ -1,0 +1,132 @@
+package sidecar
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/onceward/onceward/store/memstore"
+)
+
+// runProxy starts the whole on free ports. stop is SIGTERM; ended gets what Run returns.
+func runProxy(t *testing.T, upstream string, change func(*Config)) (url string, log *logLines, stop func(), ended chan error) {
+	t.Helper()
+	cfg := Default()
+	cfg.Upstream, cfg.Scope, cfg.Listen, cfg.Admin = upstream, "header:X-User", "127.0.0.1:0", "127.0.0.1:0"
+	change(&cfg)
+	log = newLines()
+	p, err := New(t.Context(), memstore.New(memstore.Config{}), cfg, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	ended = make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	return log.find(t, "url="), log, stop, ended
+}
+
+// stream reads the beginning of a reply without a length, and sends on when it is over.
+func stream(t *testing.T, req string, address string) (over chan error) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	fmt.Fprint(conn, req+"Host: x\r\n\r\n")
+	lines := bufio.NewReader(conn)
+	for line := ""; !strings.Contains(line, "tick"); {
+		if line, err = lines.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	over = make(chan error, 1)
+	go func() {
+		rest, err := io.ReadAll(lines)
+		if strings.HasSuffix(string(rest), "0\r\n\r\n") {
+			err = fmt.Errorf("a stream that was cut looks whole")
+		}
+		over <- err
+	}()
+	return over
+}
+
+// Streams that would never end are cut off early, and everything else has the whole drain.
+func TestStreamsDoNotHoldTheDrain(t *testing.T) {
+	arrived, release := make(chan struct{}, 2), make(chan struct{})
+	up := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/events":
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprint(w, "tick\n")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		case "/socket":
+			conn, rw, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			fmt.Fprint(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\ntick\n")
+			rw.Flush()
+			_, _ = io.Copy(io.Discard, rw)
+		default:
+			arrived <- struct{}{}
+			<-release
+			fmt.Fprint(w, "whole")
+		}
+	})
+	url, log, stop, ended := runProxy(t, up.URL, func(c *Config) { c.Drain, c.StreamDrain = 2*time.Second, time.Millisecond })
+	address := strings.TrimPrefix(url, "http://")
+	events := stream(t, "GET /events HTTP/1.1\r\n", address)
+	socket := stream(t, "GET /socket HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: x\r\n", address)
+	b := &bench{t: t, url: url}
+	keyed, unkeyed := make(chan answer, 1), make(chan answer, 1)
+	go func() { keyed <- b.post("k", "x") }()
+	go func() { unkeyed <- b.send("GET", "/", "") }()
+	<-arrived
+	<-arrived
+	stop()
+	for name, over := range map[string]chan error{"events": events, "socket": socket} {
+		if err := <-over; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	close(release)
+	b.expect(<-keyed, 200, "saved")
+	if a := <-unkeyed; !a.is(200) || a.body != "whole" {
+		t.Errorf("what is not keyed: %d %q %v", a.StatusCode, a.body, a.err)
+	}
+	log.find(t, "streams were cut off")
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// A keyed request that takes longer than the drain is cut off, and whoever started the process is told.
+func TestLimitTheDrainCutsOff(t *testing.T) {
+	arrived, release := make(chan struct{}, 1), make(chan struct{})
+	up := serving(t, func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-release })
+	defer close(release)
+	url, _, stop, ended := runProxy(t, up.URL, func(c *Config) { c.Drain = time.Millisecond })
+	answered := make(chan answer, 1)
+	go func() { answered <- (&bench{t: t, url: url}).post("k", "x") }()
+	<-arrived
+	stop()
+	if a := <-answered; a.err == nil {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+	if err := <-ended; !errors.Is(err, ErrCutOff) {
+		t.Error(err)
+	}
+}

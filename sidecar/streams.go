@@ -1,0 +1,55 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// streams ends, when the proxy does, what has no end of its own. A reply that has begun and has no length is a stream: server-sent events, a
+// WebSocket, chunks. It has some time from the signal on, or from its beginning if that comes later, and is cut off then.
+type streams struct {
+	draining context.Context // done: no more requests are taken
+	drain    context.CancelFunc
+	limit    time.Duration
+	cut      atomic.Int64
+}
+
+func newStreams(limit time.Duration) *streams {
+	s := &streams{limit: limit}
+	s.draining, s.drain = context.WithCancel(context.Background())
+	return s
+}
+
+var errDrained = errors.New("the proxy ends, and waits no longer for a stream")
+
+// streamKey is the context's key of the function that bounds a request's stream.
+type streamKey struct{}
+
+// follow prepares a request that is not keyed. done is to be called when it is over.
+func (s *streams) follow(w http.ResponseWriter, r *http.Request) (followed *http.Request, done func()) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	bound := func() {
+		stop := context.AfterFunc(s.draining, func() {
+			select {
+			case <-ctx.Done():
+			case <-time.After(s.limit):
+				s.cut.Add(1)
+				cancel(errDrained)
+				_ = http.NewResponseController(w).SetWriteDeadline(time.Now()) // a client that does not read holds its reply's copier
+			}
+		})
+		context.AfterFunc(ctx, func() { stop() })
+	}
+	return r.WithContext(context.WithValue(ctx, streamKey{}, bound)), func() { cancel(nil) }
+}
+
+// began looks at a reply that is about to be passed on.
+func (s *streams) began(resp *http.Response) error {
+	if bound, ok := resp.Request.Context().Value(streamKey{}).(func()); ok && (resp.ContentLength < 0 || resp.StatusCode == http.StatusSwitchingProtocols) {
+		bound()
+	}
+	return nil
+}
