@@ -80,7 +80,7 @@ func (g *Guard) With(change func(*Config)) (*Guard, error) {
 	return &Guard{cfg: cfg, core: g.core}, nil
 }
 
-// fitsStore reports a reply limit, or a window, that the store cannot keep.
+// fitsStore reports a reply limit, a window, or a promise that the store cannot keep.
 func fitsStore(cfg Config, t store.Traits) error {
 	switch {
 	case t.MaxReply != 0 && cfg.MaxReply > t.MaxReply:
@@ -89,6 +89,9 @@ func fitsStore(cfg Config, t store.Traits) error {
 	case t.MaxKept != 0 && cfg.Window+cfg.Skew > t.MaxKept:
 		return &Error{Op: "new", Err: ErrConfig,
 			Hint: fmt.Sprintf("Config.Window = %v and Skew = %v: this %s store remembers stamped keys for %v together", cfg.Window, cfg.Skew, t.Name, t.MaxKept)}
+	case t.RerunOnly && cfg.OnLapse == MarkUnknown:
+		return &Error{Op: "new", Err: ErrConfig,
+			Hint: fmt.Sprintf("Config.OnLapse = MarkUnknown: a failover of this %s store may forget a claim, and the operation runs twice; use Rerun, or accept it in the store's configuration", t.Name)}
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ type Config struct {
 	Admin      string `yaml:"admin" arg:"ADDRESS" help:"health, metrics and the admin API: unix:PATH, or host:port of a loopback address"`
 	AdminToken string `yaml:"admin-token" arg:"FILE" help:"file with the token that opens the admin API on a host:port; without it the API is on a unix: address only"`
 
-	Store   string        `yaml:"store" arg:"URL" help:"where the records are: pebble:DIR (a directory of this process), postgres://user@host/name, or memory: (forgets when the process ends)"`
+	Store   string        `yaml:"store" arg:"URL" help:"where the records are: pebble:DIR (a directory of this process), postgres://user@host/name, redis://user@host:6379 (or rediss:, redis+cluster:, redis+sentinel:), or memory: (forgets when the process ends)"`
 	Data    string        `yaml:"data" arg:"DIR" help:"short for store pebble:DIR"`
 	Service string        `yaml:"service" arg:"NAME" help:"name of the protected service in the store; services that share a store need different ones"`
 	Window  time.Duration `yaml:"window" help:"how long a key is remembered after its completion"`

@@ -328,6 +328,7 @@ type Traits struct {
 	Survives      Survival
 	Shared        bool          // several processes may share it
 	LossyFailover bool          // an acknowledged write may be lost in a failover
+	RerunOnly     bool          // claims under MarkUnknown are refused with ErrUnsupported, for a failover could break their promise
 	Notifies      bool          // Wait is woken, also across processes if Shared
 	ListsDone     bool          // List has ClassDone
 	MaxReply      int           // bytes; zero: no bound of its own

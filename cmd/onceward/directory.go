@@ -12,11 +12,11 @@ import (
 
 // newInspect tells what is in the directory of an embedded store.
 func newInspect() *cobra.Command {
-	return &cobra.Command{
-		Use:   "inspect DIR",
-		Short: "Tell what is in the directory of an embedded store",
+	cmd := &cobra.Command{
+		Use:   "inspect DIR | redis",
+		Short: "Tell what is in the directory of an embedded store, or in Redis",
 		Long: `Tell what is in the directory of an embedded store: records by state, watermarks, size, the oldest unknown operation. No process may
-have the directory open.`,
+have the directory open. A directory with the name redis is ./redis.`,
 		Args: oneDirectory,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := pebblestore.Inspect(args[0])
@@ -27,6 +27,8 @@ have the directory open.`,
 			return nil
 		},
 	}
+	cmd.AddCommand(newInspectRedis())
+	return cmd
 }
 
 // newVerify reads everything that is in the directory of an embedded store.

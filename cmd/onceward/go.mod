@@ -8,6 +8,7 @@ require (
 	github.com/onceward/onceward/sidecar v0.1.0
 	github.com/onceward/onceward/store/pebblestore v0.1.0
 	github.com/onceward/onceward/store/pgstore v0.1.0
+	github.com/onceward/onceward/store/redisstore v0.1.0
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9
 )
@@ -45,6 +46,7 @@ require (
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
+	github.com/redis/rueidis v1.0.79 // indirect
 	github.com/rogpeppe/go-internal v1.9.0 // indirect
 	golang.org/x/exp v0.0.0-20230626212559-97b1e661b5df // indirect
 	golang.org/x/sync v0.23.0 // indirect

@@ -163,6 +163,7 @@ type proxied struct {
 	status            int
 	body, outcome     string
 	replayed, refused bool
+	retryAfter        string
 	err               error
 }
 
@@ -181,7 +182,7 @@ func (p *proxyProcess) post(path, key, body string) proxied {
 	text, err := io.ReadAll(resp.Body)
 	return proxied{
 		status: resp.StatusCode, body: string(text), err: err, outcome: resp.Header.Get(oncehttp.HeaderOutcome), replayed: resp.Header.Get(oncehttp.HeaderReplayed) == "true",
-		refused: resp.Header.Get("Content-Type") == oncehttp.ProblemType,
+		refused: resp.Header.Get("Content-Type") == oncehttp.ProblemType, retryAfter: resp.Header.Get("Retry-After"),
 	}
 }
 
@@ -411,7 +412,9 @@ func TestProxyRefusesWrongSettings(t *testing.T) {
 		"upstream is missing":                         "",
 		"scope is missing":                            "--upstream http://127.0.0.1:1",
 		"store pebble: names no directory":            "--upstream http://127.0.0.1:1 --scope global --store pebble:",
-		"store is not known: use pebble:DIR, memory:": "--upstream http://127.0.0.1:1 --scope global --store redis:secret",
+		"store is not known: use pebble:DIR, memory:": "--upstream http://127.0.0.1:1 --scope global --store mysql:secret",
+		"the URL: it has no scheme":                   "--upstream http://127.0.0.1:1 --scope global --store redis:secret",
+		"the URL: an @ stands behind":                 "--upstream http://127.0.0.1:1 --scope global --store redis://u:secret/secret@127.0.0.1",
 		"has nothing behind the colon":                "--upstream http://127.0.0.1:1 --scope global --store memory:secret",
 		"store is not understood":                     "--upstream http://127.0.0.1:1 --scope global --store postgres://u:secret@x:no/d",
 		"data is short for store":                     "--data x --store memory:",

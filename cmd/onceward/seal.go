@@ -16,7 +16,7 @@ func newStore() *cobra.Command {
 	return newGroup("store", "Operate a store",
 		newInspect(),
 		newVerify(),
-		newGroup("seal", "Make keys inadmissible for ever, after a backup was restored", newSealPostgres(), newSealDirectory()),
+		newGroup("seal", "Make keys inadmissible for ever, after a backup was restored", newSealPostgres(), newSealRedis(), newSealDirectory()),
 	)
 }
 

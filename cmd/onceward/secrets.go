@@ -11,11 +11,15 @@ import (
 // messages repeat arguments and values. Those of commands that take a --dsn name flags only.
 
 // noArguments is cobra.NoArgs, without repeating the argument.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return errors.New("an argument too many: the URL of a database goes behind --dsn; see " + cmd.CommandPath() + " --help")
+func noArguments(cmd *cobra.Command, args []string) error { return noArgumentsBut("--dsn")(cmd, args) }
+
+func noArgumentsBut(flag string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return errors.New("an argument too many: the URL of a database goes behind " + flag + "; see " + cmd.CommandPath() + " --help")
+		}
+		return nil
 	}
-	return nil
 }
 
 // withoutValues is the error of a flag, without repeating a value.

@@ -33,7 +33,7 @@ var (
 	errApart = errors.New("redisstore: a script and the function it restates came to different ends; please report it")
 )
 
-const lostHint = "nothing is executed before somebody has decided: restore it; or flush the rest, seal until now, and start the processes anew"
+const lostHint = "nothing is executed before somebody has decided: restore it, or flush the rest; seal until now; start the processes anew"
 
 // failed wraps an error once. Unless it is one of the above, it is open whether the call was carried out.
 func failed(op string, err error) error {

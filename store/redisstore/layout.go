@@ -61,19 +61,24 @@ const layoutFormat = "1"
 
 // layOut reads how the store is laid out, or lays it out: first the plan, then each shard's anchor, then that it is complete. Several processes may do
 // it at once. A plan that is complete and whose anchors are not there is that of a store whose data is lost.
-func layOut(ctx context.Context, client rueidis.Client, prefix string, shards int) (*layout, error) {
+func layOut(ctx context.Context, client rueidis.Client, prefix string, shards int, existing bool) (*layout, error) {
 	var drawn [8]byte
 	if _, err := rand.Read(drawn[:]); err != nil {
 		return nil, err
 	}
 	key := prefix + ":layout"
 	plan := fmt.Sprintf("%s %d %s", layoutFormat, shards, hex.EncodeToString(drawn[:]))
-	if err := client.Do(ctx, client.B().Hsetnx().Key(key).Field("plan").Value(plan).Build()).Error(); err != nil {
-		return nil, err
+	if !existing {
+		if err := client.Do(ctx, client.B().Hsetnx().Key(key).Field("plan").Value(plan).Build()).Error(); err != nil {
+			return nil, err
+		}
 	}
 	have, err := client.Do(ctx, client.B().Hmget().Key(key).Field("plan", "complete").Build()).ToArray()
 	if err != nil {
 		return nil, err
+	}
+	if have[0].IsNil() {
+		return nil, fmt.Errorf("%w: there is no store with the prefix %s", ErrLayout, prefix)
 	}
 	plan, err = have[0].ToString()
 	if err != nil {
@@ -90,6 +95,9 @@ func layOut(ctx context.Context, client rueidis.Client, prefix string, shards in
 	l := &layout{name: words[2], tags: tagsOf(prefix, n)}
 	if !have[1].IsNil() {
 		return l, nil
+	}
+	if existing {
+		return nil, fmt.Errorf("%w: it is not complete; open it once without Existing", ErrLayout)
 	}
 	for _, tag := range l.tags {
 		if err := client.Do(ctx, client.B().Hsetnx().Key(tag+"w").Field("").Value(l.name).Build()).Error(); err != nil {

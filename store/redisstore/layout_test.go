@@ -33,6 +33,13 @@ func TestLayout(t *testing.T) {
 	if a, err := second.Get(t.Context(), r.Identity); err != nil || a.Record.State != r.State || len(second.tags) != 3 {
 		t.Errorf("%d shards, %v, %v", len(second.tags), a.Record.State, err)
 	}
+	if _, err := New(t.Context(), clientOf(server), Config{Prefix: "none", Existing: true}); !errors.Is(err, ErrLayout) || talk(t, server, "EXISTS", "none:layout") != int64(0) {
+		t.Errorf("a store was laid out by who only looks: %v", err)
+	}
+	looking := openAt(t, Config{Existing: true}, server.Address())
+	if got, err := looking.Report(t.Context()); err != nil || got.Shards != 3 || got.Services["orders"].Done != 1 || got.Stats.Done != 1 {
+		t.Errorf("looked at: %+v, %v", got, err)
+	}
 	for _, plan := range []string{"2 3 0123456789abcdef", "1 0 0123456789abcdef", "1 3 short", "1 many 0123456789abcdef", ""} {
 		talk(t, server, "HSET", "onceward:layout", "plan", plan)
 		if _, err := New(t.Context(), clientOf(server), Config{}); !errors.Is(err, ErrLayout) {

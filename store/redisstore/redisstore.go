@@ -69,7 +69,8 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	facts.sentinel = s.sentinel
 	s.cluster, s.traits = facts.cluster, facts.traits()
-	s.layout, err = layOut(ctx, s.client, s.config.Prefix, s.config.Shards)
+	s.traits.RerunOnly = (s.cluster || s.sentinel) && !s.config.AllowLossyFailover
+	s.layout, err = layOut(ctx, s.client, s.config.Prefix, s.config.Shards, s.config.Existing)
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,13 @@ package redisstore
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/rueidis"
 
+	"github.com/onceward/onceward"
 	"github.com/onceward/onceward/store"
 	"github.com/onceward/onceward/store/redisstore/redistest"
 )
@@ -67,6 +69,9 @@ func TestLimitLossyFailover(t *testing.T) {
 	who := identity("transfer", 0)
 	if _, err := strict.Claim(t.Context(), claimOf(who, tokenOf(1))); !errors.Is(err, ErrLossyFailover) || !errors.Is(err, store.ErrUnsupported) {
 		t.Errorf("a claim under MarkUnknown: %v", err)
+	}
+	if _, err := onceward.New(strict, onceward.Config{}); !errors.Is(err, onceward.ErrConfig) || !strings.Contains(err.Error(), "OnLapse = MarkUnknown") {
+		t.Errorf("a guard under MarkUnknown: %v", err)
 	}
 	again := claimOf(identity("idempotent by itself", 0), tokenOf(1))
 	again.Policy = store.Rerun

@@ -112,7 +112,7 @@ func (s *Store) Claim(ctx context.Context, q store.ClaimRequest) (store.Answer, 
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	if q.Policy == store.MarkUnknown && (s.cluster || s.sentinel) && !s.config.AllowLossyFailover {
+	if q.Policy == store.MarkUnknown && s.traits.RerunOnly {
 		return store.Answer{}, fmt.Errorf("%w: %w", ErrLossyFailover, store.ErrUnsupported)
 	}
 	pure := func(r store.Record, env store.Env) store.Step { return store.Claim(r, q, env) }

@@ -18,13 +18,15 @@ import (
 
 // Open opens a store by its URL:
 //
-//	redis://[user:password@]host[:6379][/database]
+//	redis://[user[:password]@]host[:6379][/database]
 //	rediss://…                                         the same over TLS
-//	redis+cluster://[user:password@]host:port,host:port
-//	redis+sentinel://[user:password@]host[:26379],host/master-set
+//	redis+cluster://[user[:password]@]host:port,host:port
+//	redis+sentinel://[user[:password]@]host[:26379],host/master-set
 //
-// What stands behind a question mark goes before the Config: prefix, shards, timeout, allow-lossy-failover=true, wait-replicas; tls=true for the last two kinds; ca, a file
-// with the certificates to trust; database; sentinel-user and sentinel-password. An error never shows a password.
+// The password of a user that has none in the URL is the first line of the file that password-file names, or what the environment has as REDISCLI_AUTH. What stands
+// behind a question mark goes before the Config: prefix, shards, timeout, allow-lossy-failover=true, wait-replicas; tls=true for the last two kinds; ca, a file
+// with the certificates to trust; database; password-file; and sentinel-user, sentinel-password and sentinel-password-file. An error never shows a password, nor
+// what it cannot read: that may be a part of one.
 func Open(ctx context.Context, address string, c Config) (*Store, error) {
 	o, c, err := parseURL(address, c)
 	if err != nil {
@@ -40,8 +42,12 @@ func parseURL(address string, c Config) (o rueidis.ClientOption, _ Config, err e
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	hosts, path, _ := strings.Cut(rest, "/")
+	if strings.Contains(path+query, "@") { // a password's slash or question mark passes for the end of the hosts, and its beginning for a port
+		return o, c, errors.New("an @ stands behind a / or ?: " + escape)
+	}
+	user := false
 	if i := strings.LastIndexByte(hosts, '@'); i >= 0 { // net/url does not read several hosts
-		if o.Username, o.Password, err = credentials(hosts[:i]); err != nil {
+		if o.Username, o.Password, user, err = credentials(hosts[:i]); err != nil {
 			return o, c, err
 		}
 		hosts = hosts[i+1:]
@@ -63,7 +69,7 @@ func parseURL(address string, c Config) (o rueidis.ClientOption, _ Config, err e
 		}
 		o.Sentinel.MasterSet = path
 	default:
-		return o, c, fmt.Errorf("the scheme is %q: it must be redis, rediss, redis+cluster or redis+sentinel", scheme)
+		return o, c, errors.New("the scheme must be redis, rediss, redis+cluster or redis+sentinel")
 	}
 	for _, host := range strings.Split(hosts, ",") {
 		if host == "" {
@@ -71,6 +77,9 @@ func parseURL(address string, c Config) (o rueidis.ClientOption, _ Config, err e
 		}
 		if _, _, err := net.SplitHostPort(host); err != nil {
 			host = net.JoinHostPort(strings.Trim(host, "[]"), port)
+		}
+		if _, number, _ := net.SplitHostPort(host); !isPort(number) {
+			return o, c, errors.New("a port is no number: " + escape)
 		}
 		o.InitAddress = append(o.InitAddress, host)
 	}
@@ -83,24 +92,20 @@ func parseURL(address string, c Config) (o rueidis.ClientOption, _ Config, err e
 	}
 	for name := range values {
 		if err := parameter(&o, &c, &secure, name, values.Get(name)); err != nil {
-			return o, c, fmt.Errorf("%s: %w", name, err)
+			return o, c, err
 		}
+	}
+	if err := secrets(&o, user, values); err != nil {
+		return o, c, err
 	}
 	return o, c, security(&o, secure, values.Get("ca"))
 }
 
-func credentials(text string) (user, password string, err error) {
-	user, password, two := strings.Cut(text, ":")
-	if !two { // redis://password@host is not what other tools read
-		return "", "", errors.New("there is a user without a password: write user:password@, or :password@ for the default user")
-	}
-	if user, err = url.PathUnescape(user); err == nil {
-		password, err = url.PathUnescape(password)
-	}
-	if err != nil {
-		return "", "", errors.New("user or password cannot be read: escape their special characters with %")
-	}
-	return user, password, nil
+const escape = "write / : @ ? # % in a user or password as %2F %3A %40 %3F %23 %25, or use password-file"
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
 }
 
 func database(o *rueidis.ClientOption, text string) (err error) {
@@ -108,10 +113,12 @@ func database(o *rueidis.ClientOption, text string) (err error) {
 		return nil
 	}
 	if o.SelectDB, err = strconv.Atoi(text); err != nil || o.SelectDB < 0 {
-		return fmt.Errorf("the database is %q: it must be a number", text)
+		return errors.New("the database must be a number")
 	}
 	return nil
 }
+
+const parameters = "prefix, shards, timeout, allow-lossy-failover, wait-replicas, tls, ca, database, password-file, sentinel-user, sentinel-password and sentinel-password-file"
 
 func parameter(o *rueidis.ClientOption, c *Config, secure *bool, name, value string) (err error) {
 	switch name {
@@ -135,14 +142,14 @@ func parameter(o *rueidis.ClientOption, c *Config, secure *bool, name, value str
 		o.Sentinel.Username = value
 	case "sentinel-password":
 		o.Sentinel.Password = value
-	case "ca":
+	case "ca", "password-file", "sentinel-password-file":
 	default:
-		return errors.New("it is not known")
+		return errors.New("a parameter is not known: there are " + parameters)
 	}
-	if err != nil && name != "database" {
-		return fmt.Errorf("it is %q, which cannot be read", value)
+	if err != nil {
+		return fmt.Errorf("the value of %s cannot be read", name)
 	}
-	return err
+	return nil
 }
 
 func security(o *rueidis.ClientOption, secure bool, ca string) error {

@@ -117,6 +117,7 @@ func certificates(t *testing.T) (dir, port string) {
 
 // TestURLsThatAreWrong: each says what is wrong, and none shows the password.
 func TestURLsThatAreWrong(t *testing.T) {
+	t.Setenv(passwordVariable, "")
 	for address, says := range map[string]string{
 		"127.0.0.1:6379":                                   "no scheme",
 		"http://u:secret@h":                                "scheme",
@@ -125,12 +126,23 @@ func TestURLsThatAreWrong(t *testing.T) {
 		"redis://u:secret@h/x":                             "database",
 		"redis://u:secret@h1,h2":                           "several hosts",
 		"redis+sentinel://u:secret@h":                      "master set",
-		"redis://u:secret@h?frobnicate=1":                  "frobnicate",
+		"redis://u:secret@h?frobnicate=1":                  "there are prefix",
+		"redis://u:sec/secret@h":                           "%2F",
+		"redis://u:sec?secret@h":                           "%3F",
+		"redis://u:secret":                                 "a port is no number",
+		"redis://u:secret@h:0":                             "a port is no number",
+		"redis://u:secret@h?secret":                        "there are prefix",
+		"redis://u:secret@h?timeout=secret":                "timeout",
+		"secret://h":                                       "scheme",
+		"redis://u:secret@h/secret":                        "database",
+		"redis://u:secret@h?password-file=/nowhere":        "there is a password already",
+		"redis://u@h?password-file=/nowhere":               "/nowhere",
+		"redis+sentinel://h/m?sentinel-password-file=/no":  "/no:",
 		"redis://u:secret@h?timeout=soon":                  "timeout",
 		"redis://u:secret@h?shards=many":                   "shards",
 		"redis://u:secret@h?ca=/nowhere":                   "ca",
 		"rediss://u:secret@h?ca=/nowhere":                  "nowhere",
-		"redis://u:sec%ret@h":                              "escape",
+		"redis://u:sec%ret@h":                              "%25",
 		"redis://u:secret@127.0.0.1:1?prefix={":            "Prefix",
 		"redis+cluster://u:secret@127.0.0.1:1?shards=9999": "Shards",
 	} {
@@ -142,6 +154,38 @@ func TestURLsThatAreWrong(t *testing.T) {
 	o, _, err := parseURL("redis://us%65r:p%40ss@h", Config{})
 	if err != nil || o.Username != "user" || o.Password != "p@ss" || o.InitAddress[0] != "h:6379" {
 		t.Errorf("read as %q %q %q, %v", o.Username, o.Password, o.InitAddress, err)
+	}
+}
+
+// TestPasswordsFromElsewhere: a file or the environment has them, where nobody sees them in a list of processes.
+func TestPasswordsFromElsewhere(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("from/a?file\nnot this\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(passwordVariable, "from-env")
+	for address, want := range map[string][3]string{ // user, password, the sentinel's
+		"redis://orders@h":                       {"orders", "from-env"},
+		"redis://h":                              {},
+		"redis://:own@h":                         {"", "own"},
+		"redis://orders:own@h":                   {"orders", "own"},
+		"redis://orders@h?password-file=" + file: {"orders", "from/a?file"},
+		"redis://h?password-file=" + file:        {"", "from/a?file"},
+		"redis+sentinel://orders@h/m?sentinel-password-file=" + file:    {"orders", "from-env", "from/a?file"},
+		"redis+cluster://orders:own@h?sentinel-password=" + "of-theirs": {"orders", "own", "of-theirs"},
+	} {
+		o, _, err := parseURL(address, Config{})
+		if got := [3]string{o.Username, o.Password, o.Sentinel.Password}; err != nil || got != want {
+			t.Errorf("%s: %q, %v", address, got, err)
+		}
+	}
+	for text, says := range map[string]string{"": "is empty", "\nsecret": "is empty"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := parseURL("redis://h?password-file="+file, Config{}); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 
