@@ -149,6 +149,45 @@ func killedBesideAnother(t *testing.T, up *upstreamProcess, proxies []*proxyProc
 	}
 }
 
+// While Redis hangs, the proxy answers 503 within the bound of its store, and sends nothing on.
+func TestProxyOverAHungRedis(t *testing.T) {
+	const bound = 200 * time.Millisecond
+	redis := redistest.Own(t, redistest.Config{})
+	up := startUpstream(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "ledger"))
+	defer up.kill(t)
+	p := startProxy(t, "redis://"+redis.Address()+"?timeout="+bound.String(), "--upstream", "http://"+up.address)
+	if a := p.post("/", "k1", "one"); a.status != 201 {
+		t.Fatalf("%+v", a)
+	}
+	if err := redis.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"k1", "k2"} {
+		began := time.Now()
+		a := p.post("/", key, "two")
+		took := time.Since(began)
+		t.Logf("%s: %d after %v, of %v", key, a.status, took.Round(time.Millisecond), bound)
+		if a.status != 503 || !strings.Contains(a.body, "#store-unavailable") || a.retryAfter == "" || took > 4*bound {
+			t.Errorf("%s while Redis hangs: %+v, after %v", key, a, took)
+		}
+	}
+	if status, text := p.onAdmin("/readyz"); status != 503 || strings.Contains(text, "store: ok") {
+		t.Errorf("while Redis hangs: %d %s", status, text)
+	}
+	if n := up.effects(t)["two"]; n != 0 {
+		t.Errorf("%d effects while Redis hangs", n)
+	}
+	if err := redis.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	if a, n := p.insist("/", "k2", "two"), up.effects(t)["two"]; a.status != 201 || n != 1 {
+		t.Errorf("when it goes on: %+v, %d effects", a, n)
+	}
+	if code := p.end(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
+
 func TestProxyCheckOverRedis(t *testing.T) {
 	redis := redistest.Own(t, redistest.Config{})
 	check := func(store string, more ...string) (string, error) {
