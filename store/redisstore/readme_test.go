@@ -12,7 +12,9 @@ func TestReadmeShowsTheGrants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rules := "ACL SETUSER orders on >password " + Grants(""); !strings.Contains(string(text), rules+"\n") {
-		t.Errorf("README.md does not show:\n%s", rules)
+	for _, grants := range []string{Grants(""), SentinelGrants()} {
+		if rules := "ACL SETUSER orders on >password " + grants; !strings.Contains(string(text), rules+"\n") {
+			t.Errorf("README.md does not show:\n%s", rules)
+		}
 	}
 }
