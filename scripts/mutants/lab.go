@@ -77,7 +77,11 @@ func (l *lab) try(m mutant, own bool) error {
 			return fmt.Errorf("does not compile: %w", err)
 		}
 	}
-	out, err := l.test(b.dir, binary, m.run, m.name)
+	timeout := l.timeout
+	if m.hangs {
+		timeout /= 4
+	}
+	out, err := l.test(b.dir, binary, m.run, m.name, timeout)
 	switch {
 	case err == nil:
 		return errors.New("SURVIVED: " + m.run + " passes with it")
@@ -146,7 +150,7 @@ func (l *lab) soundly(b *base, run string) error {
 	if l.proved {
 		return nil
 	}
-	if out, err := l.test(b.dir, b.binary, run, ""); err != nil {
+	if out, err := l.test(b.dir, b.binary, run, "", l.timeout); err != nil {
 		return fmt.Errorf("%s fails without a patch: %s", run, last(out))
 	}
 	return nil
@@ -158,10 +162,10 @@ func (l *lab) build(pkg, binary, overlay string) error {
 }
 
 // test runs a test with a mutant alive, or with none.
-func (l *lab) test(dir, binary, run, alive string) (string, error) {
+func (l *lab) test(dir, binary, run, alive string, timeout time.Duration) (string, error) {
 	// Many tests start a PostgreSQL: its first data directory is made once.
 	env := []string{"ONCEWARD_PG_TEMPLATE=" + l.template, switchVar + "=" + alive}
-	return output(dir, env, binary, "-test.run="+run, "-test.failfast", "-test.timeout="+l.timeout.String())
+	return output(dir, env, binary, "-test.run="+run, "-test.failfast", "-test.timeout="+timeout.String())
 }
 
 // output runs a command and returns what it prints on either stream, trimmed; on failure the error carries the end of it.

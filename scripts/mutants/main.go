@@ -24,7 +24,7 @@ import (
 func main() {
 	parallel := flag.Int("parallel", 3*runtime.GOMAXPROCS(0), "how many mutants to try at a time; most wait, for a server or a time")
 	proved := flag.Bool("proved", false, "all tests have just passed without a patch: do not run them for that once more")
-	timeout := flag.Duration("timeout", 30*time.Second, "for one test run; a mutant that hangs its test is killed")
+	timeout := flag.Duration("timeout", time.Minute, "for one test run; a mutant that hangs its test is killed")
 	flag.Parse()
 	lab, err := newLab(*timeout, *proved)
 	if err == nil {

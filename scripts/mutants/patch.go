@@ -19,10 +19,11 @@ type mutant struct {
 	pkg   string   // as the go command takes it from the root: ./store
 	run   string   // -run expression
 	own   bool     // a binary of its own: its test counts allocations
+	hangs bool     // it is killed by hanging its test, which takes a second or two otherwise
 	files []string // patched files, relative to the root
 }
 
-var headerLine = regexp.MustCompile(`^(Package|Run|Binary): (\S+)$`)
+var headerLine = regexp.MustCompile(`^(Package|Run|Binary|Kills): (\S+)$`)
 
 // readMutant reads the header lines and the names of the files that the patch touches.
 func readMutant(path string) (mutant, error) {
@@ -45,6 +46,8 @@ func readMutant(path string) (mutant, error) {
 			m.pkg = match[2]
 		case match[1] == "Binary":
 			m.own = match[2] == "own"
+		case match[1] == "Kills":
+			m.hangs = match[2] == "hanging"
 		default:
 			m.run = match[2]
 		}
