@@ -68,6 +68,9 @@ func (s *Store) openDir() (err error) {
 		err = s.load()
 	}
 	if err == nil && !m.complete {
+		err = s.db.Flush() // the first log of a new store is of an old form, in which a hole is taken for the end; the next is not
+	}
+	if err == nil && !m.complete {
 		m.complete = true
 		err = m.write(s.config.fs, s.dir)
 	}

@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -205,4 +206,51 @@ func TestFailedDiskEndsTheStoreNotTheProcess(t *testing.T) {
 	if a, err := after.Get(t.Context(), kept); err != nil || a.Verdict != store.Replay {
 		t.Errorf("what was acknowledged: %v, %v", a.Verdict, err)
 	}
+}
+
+// A hole in the log is found from the first record on: in the form of log that Pebble begins a new store with it would be taken for the end, and what was acknowledged
+// forgotten.
+func TestAHoleInANewStoresLogIsDamage(t *testing.T) {
+	s := begin(t, Config{Bucket: testBucket})
+	for i := range uint64(200) {
+		finish(t, s, identity(fmt.Sprint(i), 0), i)
+	}
+	disk := s.config.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	hole(t, disk, "store")
+	c := s.config
+	c.fs = disk
+	if _, err := Open("store", c); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("Open: %v; want ErrCorrupt", err)
+	}
+}
+
+// hole makes zeros of a block in the middle of the only log that has something.
+func hole(t *testing.T, disk vfs.FS, dir string) {
+	t.Helper()
+	names, err := disk.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		info, err := disk.Stat(disk.PathJoin(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(name, ".log") || info.Size() < 100<<10 {
+			continue
+		}
+		file, err := disk.OpenReadWrite(disk.PathJoin(dir, name), vfs.WriteCategoryUnspecified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		if _, err := file.WriteAt(make([]byte, 4096), info.Size()/2); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatalf("no log with 100 KB among %q", names)
 }
