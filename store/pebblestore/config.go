@@ -16,7 +16,7 @@ type Durability uint8
 // The durabilities.
 const (
 	PowerLoss    Durability = iota // on the disk before it is answered
-	ProcessCrash                   // in the operating system's memory before it is answered: a loss of power forgets the newest
+	ProcessCrash                   // in the operating system's memory before it is answered: a loss of power forgets the newest, and the store is as it was a moment before
 )
 
 // Defaults of a [Config].

@@ -61,7 +61,17 @@ func look(dir string, verify bool) (r Report, err error) {
 		return r, err
 	}
 	defer s.lock.Close()
-	o := options(c, c.fs)
+	f := c.fs
+	if m.unsynced {
+		t, err := findTorn(f, dir)
+		if err != nil {
+			return r, opening(dir, err)
+		}
+		if t != nil {
+			f = tornFS{f, t}
+		}
+	}
+	o := options(c, f)
 	o.Lock, o.ErrorIfNotExists, o.ReadOnly = s.lock, true, true
 	if s.db, err = openPebble(dir, o); err != nil {
 		return r, opening(dir, err)

@@ -21,11 +21,15 @@ type marker struct {
 	format   int
 	bucket   time.Duration
 	complete bool // the store was made to its end: from then on its files must be there
+	unsynced bool // and whoever opened it last, with ProcessCrash, has not closed it: a loss of power may have left holes in its log
 }
 
 func (m marker) String() string {
 	state := "making"
-	if m.complete {
+	switch {
+	case m.unsynced:
+		state = "unsynced"
+	case m.complete:
 		state = "complete"
 	}
 	return fmt.Sprintf("onceward store, format %d, bucket %d ms, %s\n", m.format, m.bucket.Milliseconds(), state)
@@ -40,10 +44,10 @@ func parseMarker(text string) (m marker, err error) {
 	if m.format != formatVersion {
 		return m, fmt.Errorf("%w: format %d, this build reads and writes %d (a newer release of onceward reads it; see its notes)", ErrVersion, m.format, formatVersion)
 	}
-	if _, err := fmt.Sscanf(text, "onceward store, format %d, bucket %d ms, %s\n", &m.format, &ms, &state); err != nil || state != "making" && state != "complete" {
+	if _, err := fmt.Sscanf(text, "onceward store, format %d, bucket %d ms, %s\n", &m.format, &ms, &state); err != nil || state != "making" && state != "complete" && state != "unsynced" {
 		return m, fmt.Errorf("%w: its %s file is unreadable", ErrCorrupt, markerName)
 	}
-	m.bucket, m.complete = time.Duration(ms)*time.Millisecond, state == "complete"
+	m.bucket, m.complete, m.unsynced = time.Duration(ms)*time.Millisecond, state != "making", state == "unsynced"
 	if m.bucket < MinBucket || m.bucket > MaxBucket {
 		return m, fmt.Errorf("%w: its %s file says that a bucket is %v", ErrCorrupt, markerName, m.bucket)
 	}

@@ -54,6 +54,11 @@ func (s *Store) openDir() (err error) {
 	if s.disk, err = newDisk(f, s.dir, s.config.MinFree); err != nil {
 		return opening(s.dir, err)
 	}
+	if m.unsynced {
+		if f, err = s.mend(f); err != nil {
+			return opening(s.dir, err)
+		}
+	}
 	if s.config.Durability == ProcessCrash {
 		f = lazyLog{f}
 	}
@@ -70,9 +75,9 @@ func (s *Store) openDir() (err error) {
 	if err == nil && !m.complete {
 		err = s.db.Flush() // the first log of a new store is of an old form, in which a hole is taken for the end; the next is not
 	}
-	if err == nil && !m.complete {
-		m.complete = true
-		err = m.write(s.config.fs, s.dir)
+	s.marker = marker{m.format, m.bucket, true, s.config.Durability == ProcessCrash}
+	if err == nil && s.marker != m { // no later: nothing is acknowledged yet; and no sooner: what a torn log has is in a table now
+		err = s.marker.write(s.config.fs, s.dir)
 	}
 	if err != nil {
 		_ = s.db.Close()

@@ -15,6 +15,7 @@ import (
 type Store struct {
 	config  Config
 	dir     string
+	marker  marker
 	db      *pebble.DB
 	lock    *pebble.Lock
 	width   store.Time // of the buckets of stamps
@@ -75,6 +76,10 @@ func (s *Store) Close() error {
 	var err error
 	if s.failure.Load() == nil { // a failed log cannot be closed
 		err = failed("close", s.db.Close())
+		if err == nil && s.marker.unsynced { // closing has synced the log
+			s.marker.unsynced = false
+			err = failed("close", s.marker.write(s.config.fs, s.dir))
+		}
 	}
 	if unlocked := s.lock.Close(); err == nil {
 		err = failed("close", unlocked)

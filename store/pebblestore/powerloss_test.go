@@ -48,7 +48,7 @@ func seeds(t *testing.T, few, many uint64, run func(t *testing.T, seed uint64)) 
 // there or not, and whole; the watermark has not gone back; and the check finds nothing.
 func TestPowerLoss(t *testing.T) {
 	seeds(t, 200, 5000, func(t *testing.T, seed uint64) {
-		l := &losing{TB: t, rng: rand.New(rand.NewPCG(seed, 0)), records: map[store.Identity]store.Record{}, sealed: map[string]store.Time{}}
+		l := &losing{TB: t, rng: rand.New(rand.NewPCG(seed, 0)), records: map[store.Identity]store.Record{}, sealed: map[string]store.Time{}, tables: 64 << 10, after: func() {}}
 		l.clock.t = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 		disk := vfs.NewCrashableMem()
 		for range 3 {
@@ -65,17 +65,21 @@ func TestPowerLoss(t *testing.T) {
 // losing drives one store by the pure functions, until the power is lost.
 type losing struct {
 	testing.TB
-	rng     *rand.Rand
-	clock   settable
-	fs      *failing
-	records map[store.Identity]store.Record // acknowledged
-	sealed  map[string]store.Time           // acknowledged or seen
-	flight  store.Identity                  // under way when the power was lost
-	maybe   store.Record                    // what it would have become
+	durability Durability
+	tables     int64
+	seldom     bool // purges, which sync all that was before
+	rng        *rand.Rand
+	clock      settable
+	fs         *failing
+	records    map[store.Identity]store.Record // acknowledged
+	sealed     map[string]store.Time           // acknowledged or seen
+	after      func()                          // each step
+	flight     store.Identity                  // under way when the power was lost
+	maybe      store.Record                    // what it would have become
 }
 
 func (l *losing) config(f vfs.FS) Config {
-	return Config{Bucket: testBucket, Clock: l.clock.now, Logf: l.Logf, fs: f, tables: 64 << 10, moves: 2}
+	return Config{Durability: l.durability, Bucket: testBucket, Clock: l.clock.now, Logf: l.Logf, fs: f, tables: l.tables, moves: 2}
 }
 
 func (l *losing) live() {
@@ -98,12 +102,15 @@ func (l *losing) live() {
 			} else if !l.fs.crashed() {
 				l.sealed[service] = at
 			}
+		case l.seldom && l.rng.IntN(20) > 0:
+			l.step(s)
 		default:
 			if _, err := s.Purge(context.Background(), store.PurgeRequest{Limit: []int{1, 3, 1000}[l.rng.IntN(3)]}); err != nil {
 				l.Fatal(err)
 			}
 			l.forget(s)
 		}
+		l.after()
 	}
 }
 
