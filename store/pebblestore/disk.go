@@ -1,9 +1,9 @@
 package pebblestore
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,10 +13,9 @@ import (
 	"github.com/onceward/onceward/store"
 )
 
-const ballastName = "BALLAST"
-
 // disk watches the free space. Pebble cannot go on after a full disk, so new claims are refused before: what has been accepted, and what
-// Pebble does in the background, still has room then. If somebody else fills the disk all the same, the ballast is given up for that.
+// Pebble does in the background, still has room then. If somebody else fills the disk all the same, the ballast is given up for that, and a purge sets it
+// aside again.
 type disk struct {
 	fs      vfs.FS
 	dir     string
@@ -26,46 +25,15 @@ type disk struct {
 	mu     sync.Mutex
 	looked time.Time // by the system's clock: the store's may stand still
 	free   int64
-	loose  bool // the ballast was given up
+	loose  bool // there is no ballast
+	given  int  // how often it was given up
 }
 
 const lookAgain = 100 * time.Millisecond
 
 func newDisk(f vfs.FS, dir string, least int64) (*disk, error) {
-	d := &disk{fs: f, dir: dir, least: least}
-	return d, d.load()
-}
-
-func (d *disk) ballast() string { return d.fs.PathJoin(d.dir, ballastName) }
-
-// load sets the ballast aside, if there is room for it.
-func (d *disk) load() error {
-	usage, err := d.fs.GetDiskUsage(d.dir)
-	if errors.Is(err, vfs.ErrUnsupported) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info, err := d.fs.Stat(d.ballast()); err == nil && info.Size() >= d.least {
-		d.loose = false
-		return nil
-	}
-	if d.loose = int64(usage.AvailBytes) < 3*d.least; d.loose {
-		return nil
-	}
-	file, err := d.fs.Create(d.ballast(), vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return err
-	}
-	zeros := make([]byte, 1<<20)
-	for left := d.least; left > 0 && err == nil; left -= int64(len(zeros)) {
-		_, err = file.Write(zeros[:min(left, int64(len(zeros)))])
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	return errors.Join(err, file.Close())
+	d := &disk{fs: f, dir: dir, least: least, loose: true}
+	return d, d.setAside(context.Background(), nil, 3*least)
 }
 
 // watch gives up the ballast when a write finds the disk full, and lets that write be tried again.
@@ -75,6 +43,7 @@ func (d *disk) watch(f vfs.FS) vfs.FS {
 		defer d.mu.Unlock()
 		_ = d.fs.Remove(d.ballast())
 		d.loose, d.looked = true, time.Time{}
+		d.given++
 	})
 }
 
@@ -96,11 +65,6 @@ func (d *disk) refuse(reserved int64) error {
 		}
 		d.looked = now
 		d.written.Store(0)
-		if d.loose && d.free >= 4*d.least {
-			if err := d.load(); err != nil && !errors.Is(err, fs.ErrExist) {
-				return failed("set the ballast aside", err)
-			}
-		}
 	}
 	need := d.least + 2*reserved // a reply goes to the log and to a table
 	if d.loose {

@@ -128,9 +128,11 @@ func TestBallastIsGivenUp(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "filler")); err != nil {
 		t.Fatal(err)
 	}
-	d.looked = time.Time{}
-	if err := d.refuse(0); err != nil || d.loose {
+	if err := d.setAside(t.Context(), nil, 4*d.least); err != nil || d.loose {
 		t.Errorf("once there is room: %v, ballast given up: %v", err, d.loose)
+	}
+	if err := d.refuse(0); err != nil {
+		t.Errorf("a claim then: %v", err)
 	}
 }
 

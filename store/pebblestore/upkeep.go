@@ -84,6 +84,9 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.Purg
 	if err := s.forget(res.Now); err != nil {
 		return res, err
 	}
+	if err := s.disk.setAside(ctx, s.closing, 4*s.disk.least); err != nil {
+		return res, failed("set the ballast aside", err)
+	}
 	if res.Removed >= q.Limit {
 		res.More, err = s.moreInAttic(res.Now)
 	}

@@ -1,0 +1,132 @@
+package pebblestore
+
+import (
+	"bytes"
+	"compress/flate"
+	"io"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// roomy is a file system that says how much of it is free, and tells of each write to the ballast.
+type roomy struct {
+	vfs.FS
+	free  uint64
+	write func()
+}
+
+func (f *roomy) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: f.free}, nil
+}
+
+func (f *roomy) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := f.FS.Create(name, c)
+	if err != nil || !strings.HasSuffix(name, ballastName) {
+		return file, err
+	}
+	return &roomyFile{file, f}, nil
+}
+
+type roomyFile struct {
+	vfs.File
+	fs *roomy
+}
+
+func (f *roomyFile) Write(p []byte) (int, error) {
+	if f.fs.write != nil {
+		f.fs.write()
+	}
+	return f.File.Write(p)
+}
+
+// fullOnce is a file whose first write finds the disk full.
+type fullOnce struct {
+	vfs.File
+	met bool
+}
+
+func (f *fullOnce) Write(p []byte) (int, error) {
+	if !f.met {
+		f.met = true
+		return 0, syscall.ENOSPC
+	}
+	return f.File.Write(p)
+}
+
+type fullOnceFS struct{ vfs.FS }
+
+func (f fullOnceFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := f.FS.Create(name, c)
+	return &fullOnce{File: file}, err
+}
+
+// While the ballast is written, claims are answered, and as if there were none; if a write finds the disk full in the midst of that, there is none afterwards.
+func TestBallastIsWrittenBesideClaims(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		f := &roomy{FS: vfs.NewMem(), free: 1 << 30}
+		d := &disk{fs: f, least: 4 << 20, loose: true}
+		writes := 0
+		f.write = func() {
+			writes++
+			if !d.mu.TryLock() {
+				t.Fatal("the disk is locked while the ballast is written")
+			}
+			loose := d.loose
+			d.mu.Unlock()
+			if !loose {
+				t.Error("the ballast passes for one before it is there")
+			}
+			if err := d.refuse(0); err != nil {
+				t.Error(err)
+			}
+			if !full {
+				return
+			}
+			log, err := d.watch(fullOnceFS{f.FS}).Create("log", vfs.WriteCategoryUnspecified)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := log.Write([]byte("entry")); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := d.setAside(t.Context(), nil, 4*d.least); err != nil {
+			t.Fatal(err)
+		}
+		_, err := f.Stat(ballastName)
+		if want := map[bool]int{false: 4, true: 1}[full]; writes != want || d.loose != full || (err != nil) != full {
+			t.Errorf("full %v: %d writes, given up: %v, the file: %v", full, writes, d.loose, err)
+		}
+	}
+}
+
+// The ballast takes its room on file systems that compress, too.
+func TestBallastDoesNotCompress(t *testing.T) {
+	f := &roomy{FS: vfs.NewMem(), free: 1 << 30}
+	if _, err := newDisk(f, "", 2<<20); err != nil {
+		t.Fatal(err)
+	}
+	file, err := f.Open(ballastName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(file)
+	if err != nil || len(text) != 2<<20 {
+		t.Fatal(len(text), err)
+	}
+	var small bytes.Buffer
+	w, err := flate.NewWriter(&small, flate.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(text); err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	if small.Len() < len(text) || bytes.Equal(text[:1<<20], text[1<<20:]) {
+		t.Errorf("%d bytes of ballast take %d", len(text), small.Len())
+	}
+}
