@@ -68,8 +68,11 @@ type change struct {
 	bucket  *bucket // of to
 	cost    int64
 	reserve int64
-	took    [2]int64 // from the room
+	took    taken
 }
+
+// taken is what a change has taken from the room before it is written.
+type taken struct{ records, bytes, reserve int64 }
 
 // prepare decides where the record will stand, and takes the room that it needs.
 func (c *change) prepare(r *store.Record, step *store.Step, keep keeping) error {
@@ -80,11 +83,13 @@ func (c *change) prepare(r *store.Record, step *store.Step, keep keeping) error 
 		return nil
 	}
 	if h.record.State == store.Absent {
-		if err := s.disk.refuse(s.room.reserved.Load() + keep.reserve); err != nil {
-			return err
+		c.took.reserve = keep.reserve
+		err := s.disk.refuse(s.room.reserved.Add(keep.reserve)) // taken first, so that two at once do not both get the last
+		if err == nil {
+			c.to, c.bucket, err = s.home(h.service, h.who, step.Answer.Now, keep.window, keep.guard)
 		}
-		var err error
-		if c.to, c.bucket, err = s.home(h.service, h.who, step.Answer.Now, keep.window, keep.guard); err != nil {
+		if err != nil {
+			c.undo()
 			return err
 		}
 	}
@@ -98,18 +103,25 @@ func (c *change) prepare(r *store.Record, step *store.Step, keep keeping) error 
 	}
 	c.value = encode(*r, c.reserve)
 	c.cost = cost(*r, len(c.value), c.reserve)
-	c.took = [2]int64{0, c.cost - h.cost}
+	records := int64(0)
 	if h.record.State == store.Absent {
-		c.took[0] = 1
+		records = 1
 	}
 	if h.record.Open() && r.Open() { // a takeover at capacity must work, and so must the save of its reply
-		s.room.give(c.took[0], c.took[1])
-		return nil
+		s.room.give(records, c.cost-h.cost)
+	} else if err := s.room.take(records, c.cost-h.cost); err != nil {
+		c.undo()
+		return err
 	}
-	return s.room.take(c.took[0], c.took[1])
+	c.took.records, c.took.bytes = records, c.cost-h.cost
+	return nil
 }
 
-func (c *change) undo() { c.store.room.give(-c.took[0], -c.took[1]) }
+// undo gives back what the change has taken.
+func (c *change) undo() {
+	c.store.room.give(-c.took.records, -c.took.bytes)
+	c.store.room.reserved.Add(-c.took.reserve)
+}
 
 // fill writes the change into the batch.
 func (c *change) fill(b *pebble.Batch) error {
@@ -157,6 +169,7 @@ func (w *writes) add(err error) {
 // count notes the change in memory.
 func (c *change) count() {
 	h, t := c.held, &c.held.service.totals
+	h.store.room.reserved.Add(-c.took.reserve) // what is open counts below
 	if h.record.State != store.Absent {
 		t.of(h.record.State).Add(-1)
 		t.bytes.Add(-h.cost)
