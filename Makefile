@@ -93,6 +93,10 @@ bench-redis: ## measure operations in a Redis of its own, beside the bare comman
 bench-proxy: ## measure the sidecar beside a tuned reverse proxy
 	$(BENCH) -part bench-proxy -dir '$(DIR)'
 
+.PHONY: deb
+deb: ## build the Debian package of this commit in dist/; GOARCH=arm64 for another machine; needs dpkg-deb
+	env -u GOARCH go run ./scripts/deb $(if $(GOARCH),-arch $(GOARCH))
+
 FUZZTIME ?= 2s
 
 .PHONY: fuzz

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The servers that the drivers' tests run against: finds them, or installs Debian's packages when it is root.
+# The servers that the drivers' tests run against, and what the Debian package is tested with: finds them, or installs Debian's packages when it is root.
 #
 #   scripts/services.sh          install what is missing; fail, naming it, where that is not possible
 #   scripts/services.sh check    only say, in one line each, what is missing; always succeeds
@@ -13,6 +13,8 @@ services=(
 	'pgbouncer /usr/sbin/pgbouncer pgbouncer'
 	'redis-server /usr/bin/redis-server redis-server'
 	'redis-sentinel /usr/bin/redis-sentinel redis-sentinel'
+	'systemd /usr/lib/systemd/systemd systemd'
+	'adduser /usr/sbin/adduser adduser'
 )
 
 missing() {

@@ -21,8 +21,14 @@ func newVersion() *cobra.Command {
 	}
 }
 
-// version is the module's version, or for a build from a checkout its commit.
+// packaged is set by the linker where a package is built: its version.
+var packaged string
+
+// version is the package's, else the module's version, or for a build from a checkout its commit.
 func version(info *debug.BuildInfo, ok bool) string {
+	if packaged != "" {
+		return packaged
+	}
 	if !ok {
 		return "unknown"
 	}
