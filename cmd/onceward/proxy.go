@@ -92,6 +92,8 @@ func runProxy(cmd *cobra.Command, from sidecar.Sources, check bool) error {
 			open = kind.check
 		}
 		log = slog.New(slog.DiscardHandler)
+	} else {
+		slog.SetDefault(log) // and with it what libraries say by package log
 	}
 	s, err := open(ctx, cfg.Store, cfg.Service)
 	if err != nil {

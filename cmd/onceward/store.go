@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -74,7 +75,12 @@ func openPebble(_ context.Context, url, _ string) (store.Store, error) {
 	if dir == "" {
 		return nil, errors.New("store pebble: names no directory")
 	}
-	return pebblestore.Open(dir, pebblestore.Config{})
+	return pebblestore.Open(dir, pebblestore.Config{Logf: logPebble})
+}
+
+// logPebble puts what Pebble says into the process's log. It says only what a person should see: damage, and failures in the background.
+func logPebble(format string, args ...any) {
+	slog.Error("the store's directory", slog.String("error", strings.TrimPrefix(fmt.Sprintf(format, args...), "pebblestore: ")))
 }
 
 // checkPebble opens another directory: the one that is named may belong to a proxy that runs.
