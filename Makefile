@@ -90,7 +90,7 @@ bench-redis: ## measure operations in a Redis of its own, beside the bare comman
 	$(BENCH) -part bench-redis
 
 .PHONY: bench-proxy
-bench-proxy: ## measure the sidecar beside a tuned reverse proxy
+bench-proxy: ## measure the sidecar beside a tuned reverse proxy, and nginx where it is installed
 	$(BENCH) -part bench-proxy -dir '$(DIR)'
 
 .PHONY: deb

@@ -76,9 +76,7 @@ func (s *server) shut() {
 }
 
 func (s *server) close() {
-	for _, c := range s.callers {
-		c.conn.Close()
-	}
+	s.callers.close()
 	_ = s.http.Close()
 	s.shut()
 }

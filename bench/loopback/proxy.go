@@ -20,8 +20,8 @@ import (
 	"github.com/onceward/onceward/store/pebblestore"
 )
 
-// Proxied is what the sidecar takes beside a reverse proxy that keeps nothing, in front of the same service.
-type Proxied struct{ Tuned, Memory, Durable, Replay Timed }
+// Proxied is what the sidecar takes beside reverse proxies that keep nothing, in front of the same service. Nginx has no name where there is none.
+type Proxied struct{ Tuned, Memory, Durable, Replay, Nginx Timed }
 
 // Timed is a result with the time that 99 of 100 exchanges stayed below, over all counted and uncounted rounds.
 type Timed struct {
@@ -79,15 +79,34 @@ func MeasureProxy(folder string, plan rounds.Plan, mint func(n int) []string) (o
 			keys = append(keys, remembered[i%len(remembered)])
 		}
 	}
-	var all []rounds.Contender
-	took := make([][]time.Duration, 4)
-	for i, c := range []struct {
+	type taking struct {
 		name    string
-		server  *server
+		callers callers
 		prepare func(int)
-	}{{"reverse proxy, tuned", servers[0], fresh}, {"new key, memory", servers[1], fresh}, {"new key, on the disk", servers[2], fresh}, {"replay", servers[1], old}} {
+		into    *Timed
+	}
+	contenders := []taking{
+		{"reverse proxy, tuned", servers[0].callers, fresh, &out.Tuned}, {"new key, memory", servers[1].callers, fresh, &out.Memory},
+		{"new key, on the disk", servers[2].callers, fresh, &out.Durable}, {"replay", servers[1].callers, old, &out.Replay},
+	}
+	address, stop, err := nginx(target)
+	switch {
+	case err == nil:
+		defer stop()
+		through, err := dialAll(address, "/orders")
+		if err != nil {
+			return out, err
+		}
+		defer through.close()
+		contenders = append(contenders, taking{"nginx, tuned", through, fresh, &out.Nginx})
+	case !errors.Is(err, ErrNoNginx):
+		return out, err
+	}
+	var all []rounds.Contender
+	took := make([][]time.Duration, len(contenders))
+	for i, c := range contenders {
 		all = append(all, rounds.Contender{Name: c.name, Prepare: c.prepare, Round: func(int) {
-			times, err := c.server.callers.timed(keys)
+			times, err := c.callers.timed(keys)
 			took[i] = append(took[i], times...)
 			if err != nil {
 				fault.CompareAndSwap(nil, &err)
@@ -98,9 +117,9 @@ func MeasureProxy(folder string, plan rounds.Plan, mint func(n int) []string) (o
 	if p := fault.Load(); p != nil {
 		return out, *p
 	}
-	for i, into := range []*Timed{&out.Tuned, &out.Memory, &out.Durable, &out.Replay} {
+	for i, c := range contenders {
 		slices.Sort(took[i])
-		*into = Timed{results[i], took[i][len(took[i])*99/100]}
+		*c.into = Timed{results[i], took[i][len(took[i])*99/100]}
 	}
 	return out, nil
 }

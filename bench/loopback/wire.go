@@ -87,6 +87,12 @@ func dialAll(addr, path string) (callers, error) {
 	return all, nil
 }
 
+func (all callers) close() {
+	for _, c := range all {
+		c.conn.Close()
+	}
+}
+
 // send deals the keys out to the connections.
 func (all callers) send(keys []string) error {
 	return all.deal(keys, func(c *caller, _ int, key string) error { return c.send(key) })

@@ -24,6 +24,11 @@ func Proxy(o Options) (string, error) {
 	fmt.Fprintf(&b, "%s.\n\n### Through a proxy, 32 connections, 256 B request, 1 KB reply\n\n| proxy | requests/s | over the tuned one | target | | p99 | target | |\n|---|---|---|---|---|---|---|---|\n", machine())
 	millis := func(t time.Duration) string { return fmt.Sprintf("%.1f ms", float64(t)/1e6) }
 	fmt.Fprintf(&b, "| %s | %.0f | 1× | | | %s | | |\n", p.Tuned.Name, 1e9/p.Tuned.Median(), millis(p.Tuned.P99))
+	if p.Nginx.Name == "" {
+		fmt.Fprintf(&b, "| nginx, tuned | not measured: %v | | | | | | |\n", loopback.ErrNoNginx)
+	} else {
+		fmt.Fprintf(&b, "| %s | %.0f | %.2f× | | | %s | | |\n", p.Nginx.Name, 1e9/p.Nginx.Median(), p.Nginx.Speed(p.Tuned.Result), millis(p.Nginx.P99))
+	}
 	for _, row := range []struct {
 		loopback.Timed
 		atLeast float64

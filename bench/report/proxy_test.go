@@ -10,7 +10,7 @@ func TestTheProxyIsMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| reverse proxy, tuned | ", "| new key, memory | ", "| new key, on the disk | ", "| replay | "} {
+	for _, want := range []string{"| reverse proxy, tuned | ", "| new key, memory | ", "| new key, on the disk | ", "| replay | ", "| nginx, tuned | "} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no row %q in\n%s", want, table)
 		}
