@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,15 +17,7 @@ import (
 // TestBadNetwork lets two guards work on one Redis over a network that loses commands and replies, cuts connections and is slow: each operation takes effect once, and all
 // of its callers get the same reply.
 func TestBadNetwork(t *testing.T) {
-	seed := rand.Uint64()
-	if text := os.Getenv("ONCEWARD_SEED"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatalf("ONCEWARD_SEED is %q: it must be a number", text)
-		}
-		seed = n
-	}
-	t.Logf("ONCEWARD_SEED=%d", seed)
+	seed := seeded(t)
 	server := redistest.Own(t, redistest.Config{})
 	const operations = 60
 	guards, proxies := make([]*onceward.Guard, 2), make([]*proxy, 2)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,25 +15,33 @@ import (
 const slots = 16384
 
 // Cluster are servers that share the slots.
-type Cluster struct{ Nodes []*Server }
+type Cluster struct {
+	Nodes    []*Server
+	Replicas []*Server // of each node, if there are any
+}
 
 // OwnCluster starts a Cluster of n masters for one test. It is gone when the test ends.
 func OwnCluster(t TB, n int, c Config) *Cluster {
 	t.Helper()
 	cluster := &Cluster{}
 	for range n {
-		bus, err := freePort()
-		if err != nil {
-			t.Fatalf("%v", err)
-		}
-		settings := map[string]string{"cluster-enabled": "yes", "cluster-node-timeout": "3000", "cluster-port": strconv.Itoa(bus)}
-		maps.Copy(settings, c.Settings)
-		cluster.Nodes = append(cluster.Nodes, Own(t, Config{Durable: c.Durable, Settings: settings, Lines: c.Lines}))
+		cluster.Nodes = append(cluster.Nodes, ownNode(t, c))
 	}
 	if err := cluster.join(t.Context()); err != nil {
 		t.Fatalf("%v", err)
 	}
 	return cluster
+}
+
+func ownNode(t TB, c Config) *Server {
+	t.Helper()
+	bus, err := freePort()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	settings := map[string]string{"cluster-enabled": "yes", "cluster-node-timeout": "3000", "cluster-port": strconv.Itoa(bus)}
+	maps.Copy(settings, c.Settings)
+	return Own(t, Config{Durable: c.Durable, Settings: settings, Lines: c.Lines})
 }
 
 func (c *Cluster) join(ctx context.Context) error {
@@ -46,14 +55,20 @@ func (c *Cluster) join(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, s := range c.Nodes[1:] {
-		if _, err := s.Talk("CLUSTER", "MEET", "127.0.0.1", c.Nodes[0].Port(), c.Nodes[0].config.Settings["cluster-port"]); err != nil {
+	return c.meet(ctx, slices.Concat(c.Nodes, c.Replicas))
+}
+
+// meet makes servers known to each other.
+func (c *Cluster) meet(ctx context.Context, all []*Server) error {
+	n := len(all)
+	for _, s := range all[1:] {
+		if _, err := s.Talk("CLUSTER", "MEET", "127.0.0.1", all[0].Port(), all[0].config.Settings["cluster-port"]); err != nil {
 			return err
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	for _, s := range c.Nodes {
+	for _, s := range all {
 		if err := until(ctx, s.running, func() bool {
 			info, err := s.Talk("CLUSTER", "INFO")
 			text, _ := info.(string)
@@ -100,11 +115,6 @@ func has(ranges []string, slot int) bool {
 // called when about half of the keys are moved, and again when all are and the slot is not yet given; nil: not.
 func (c *Cluster) Move(slot, from, to int, halfway func() error) error {
 	source, target, number := c.Nodes[from], c.Nodes[to], strconv.Itoa(slot)
-	id := func(s *Server) string {
-		name, _ := s.Talk("CLUSTER", "MYID")
-		text, _ := name.(string)
-		return text
-	}
 	if _, err := target.Talk("CLUSTER", "SETSLOT", number, "IMPORTING", id(source)); err != nil {
 		return err
 	}
