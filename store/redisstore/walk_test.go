@@ -133,7 +133,7 @@ var harms = []struct {
 		if err := s.Freeze(); err != nil {
 			return err
 		}
-		w.goOn("at the others", 5)
+		<-time.After(time.Duration(50+random.IntN(250)) * time.Millisecond) // not until others go on: they may all wait for this one
 		return s.Thaw()
 	}},
 	{"kill", func(w *walk, random *rand.Rand) error {
