@@ -28,7 +28,7 @@ var importTable = []importRule{
 	{dir: "store/internal/…", may: []string{"store"}},
 	{dir: "store/storetest/…", may: []string{"store", "store/storetest/…"}, testing: true},
 	{dir: "store/memstore/…", may: []string{".", "store"}},
-	{dir: "store/*/…", may: []string{".", "store"}, foreign: true}, // drivers
+	{dir: "store/*/…", may: []string{".", "store", "store/internal/…"}, foreign: true}, // drivers
 	{dir: ".", may: []string{"store"}},
 	{dir: "retry", may: []string{"."}},
 	{dir: "faults"},
