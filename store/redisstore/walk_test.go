@@ -322,6 +322,9 @@ func (w *walk) look(after string) {
 		w.Errorf("after %s: the watermark went from %d to %d, the clock from %d to %d", after, w.sealed, st.Watermark, w.newest, st.Now)
 	}
 	w.sealed, w.newest = st.Watermark, st.Now
+	if w.Failed() {
+		return // what was not answered shows nothing
+	}
 	var open, done int64
 	var going []*wish
 	old := make([]*wish, 0, 20)
@@ -330,6 +333,9 @@ func (w *walk) look(after string) {
 	}
 	for i, x := range append(old, w.wishes...) {
 		a := w.insist("get", func() (store.Answer, error) { return w.stores[1].Get(w.ctx, x.who) })
+		if w.Failed() {
+			return
+		}
 		ended := false
 		switch {
 		case a.Record.State == store.Done:

@@ -111,6 +111,15 @@ func has(ranges []string, slot int) bool {
 	return false
 }
 
+// migrate moves keys, for as long as it takes the target to be sure that the Cluster is whole: who stops half-way leaves the slot between two nodes.
+func migrate(source *Server, command []string) (err error) {
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		if _, err = source.Talk(command...); err == nil || !strings.Contains(err.Error(), "CLUSTERDOWN") || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
 // Move moves a slot from one node to another, as a resharding does: marked on both sides, its keys in small lots, then given to its new owner. Halfway is
 // called when about half of the keys are moved, and again when all are and the slot is not yet given; nil: not.
 func (c *Cluster) Move(slot, from, to int, halfway func() error) error {
@@ -143,7 +152,7 @@ func (c *Cluster) Move(slot, from, to int, halfway func() error) error {
 		for _, key := range lot {
 			command = append(command, key.(string))
 		}
-		if _, err := source.Talk(command...); err != nil {
+		if err := migrate(source, command); err != nil {
 			return err
 		}
 		moved += int64(len(lot))
