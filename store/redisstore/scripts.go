@@ -50,11 +50,12 @@ var (
 	luaTrail string
 )
 
-// A script that begins with roomy may go past maxmemory: it frees more than it takes, or finishes what was accepted. One that begins with strict is refused its first write there, and
-// says so. Claims and decisions exist in both kinds: at full memory, what creates no record is sent again as roomy.
+// A script that begins with roomy may go past maxmemory: it frees more than it takes, or finishes what was accepted. One that begins with strict is refused there before it has begun.
+// Claims and decisions exist in both kinds: at full memory they are sent again as roomy, and then create no record. The first line also makes a replica refuse them (G1): without it
+// one would carry them out until they write, and so answer what it has of a record.
 const (
 	roomy  = "#!lua flags=allow-oom\nlocal roomy = true\n"
-	strict = "local roomy = false\n"
+	strict = "#!lua\nlocal roomy = false\n"
 )
 
 // scripts are all that a store runs.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -107,7 +108,7 @@ func parts(got rueidis.RedisResult) (said, found []byte, err error) {
 	return said, found, err
 }
 
-// Claim implements [store.Protocol], in one flight. At full memory a takeover takes two.
+// Claim implements [store.Protocol], in one flight; at full memory in two.
 func (s *Store) Claim(ctx context.Context, q store.ClaimRequest) (store.Answer, error) {
 	if err := q.Validate(); err != nil {
 		return store.Answer{}, err
@@ -117,11 +118,18 @@ func (s *Store) Claim(ctx context.Context, q store.ClaimRequest) (store.Answer, 
 	}
 	pure := func(r store.Record, env store.Env) store.Step { return store.Claim(r, q, env) }
 	keys, args := s.claimKeys(q), s.claimArgs(q)
-	a, code, err := s.step(ctx, "claim", s.scripts.claim, q.Identity, keys, args, pure)
+	a, _, err := s.step(ctx, "claim", s.scripts.claim, q.Identity, keys, args, pure)
+	if errors.Is(err, store.ErrFull) {
+		a, err = s.again(ctx, "claim", s.scripts.claimRoomy, q.Identity, keys, args, pure)
+	}
+	return a, err
+}
+
+// again is a step at full memory, by the script that may go past it and creates nothing.
+func (s *Store) again(ctx context.Context, op string, x script, who store.Identity, keys []string, args []string, pure func(store.Record, store.Env) store.Step) (store.Answer, error) {
+	a, code, err := s.step(ctx, op, x, who, keys, args, pure)
 	if code&isFull != 0 && err == nil {
-		if a, code, err = s.step(ctx, "claim", s.scripts.claimRoomy, q.Identity, keys, args, pure); code&isFull != 0 && err == nil {
-			return store.Answer{}, fmt.Errorf("redisstore: claim: maxmemory is reached: %w", store.ErrFull)
-		}
+		return store.Answer{}, fmt.Errorf("redisstore: %s: maxmemory is reached: %w", op, store.ErrFull)
 	}
 	return a, err
 }
@@ -188,11 +196,9 @@ func (s *Store) Decide(ctx context.Context, q store.DecideRequest) (store.Answer
 	}
 	pure := func(r store.Record, env store.Env) store.Step { return store.Decide(r, q, env) }
 	keys, args := s.decideKeys(q.Identity), s.decideArgs(q)
-	a, code, err := s.step(ctx, q.Decision.String(), s.scripts.decide, q.Identity, keys, args, pure)
-	if code&isFull != 0 && err == nil {
-		if a, code, err = s.step(ctx, q.Decision.String(), s.scripts.decideRoomy, q.Identity, keys, args, pure); code&isFull != 0 && err == nil {
-			return store.Answer{}, fmt.Errorf("redisstore: %v: maxmemory is reached: %w", q.Decision, store.ErrFull)
-		}
+	a, _, err := s.step(ctx, q.Decision.String(), s.scripts.decide, q.Identity, keys, args, pure)
+	if errors.Is(err, store.ErrFull) {
+		a, err = s.again(ctx, q.Decision.String(), s.scripts.decideRoomy, q.Identity, keys, args, pure)
 	}
 	a.Record.Reply = bytes.Clone(a.Record.Reply)
 	return a, err

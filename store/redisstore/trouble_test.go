@@ -262,6 +262,13 @@ func TestReplicaIsRefused(t *testing.T) {
 	if a, err := l.Get(t.Context(), r.Identity); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("read from a replica: %v, %v", a.Verdict, err)
 	}
+	if a, err := l.Claim(t.Context(), claimOf(r.Identity, tokenOf(98))); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("replayed from a replica: %v, %v", a.Verdict, err)
+	}
+	looked := store.DecideRequest{Identity: r.Identity, Token: tokenOf(97), Decision: store.Cancel}
+	if a, err := l.Decide(t.Context(), looked); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("a decision answered by a replica: %v, %v", a.Verdict, err)
+	}
 	if a, err := l.Claim(t.Context(), claimOf(identity("new", 0), tokenOf(99))); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("claimed at a replica: %v, %v", a.Verdict, err)
 	}

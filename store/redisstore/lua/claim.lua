@@ -12,11 +12,7 @@ if not v then
 		return pack('>BI6', dead, now) .. seal
 	end
 	if roomy then return pack('>BI6', 4, now) .. seal end
-	local done = redis.pcall('SET', rec, pack('>BBBBc16I8I4I6I6I6', 1, 1 + start, policy, 0, token, version, 1, now + lease, 0, now) .. ARGV[3])
-	if done.err then
-		if sub(done.err, 1, 3) == 'OOM' then return pack('>BI6', 4, now) .. seal end
-		return done
-	end
+	call('SET', rec, pack('>BBBBc16I8I4I6I6I6', 1, 1 + start, policy, 0, token, version, 1, now + lease, 0, now) .. ARGV[3])
 	call('ZADD', tag .. (start == 1 and 's' or 'c'), now + lease, id)
 	return pack('>BI6', 1, now) .. seal
 end
@@ -42,11 +38,7 @@ if state == 2 then
 	next = 2
 	if flags < 2 then flags = flags + 2 end
 end
-local done = redis.pcall('SET', rec, pack('>BBBBc16I8I4I6I6', 1, next, flags, 0, token, version, unpack('>I4', v, 29) + 1, now + lease, 0) .. sub(v, 45))
-if done.err then
-	if sub(done.err, 1, 3) == 'OOM' then return pack('>BI6', 4, now) .. seal .. v end
-	return done
-end
+call('SET', rec, pack('>BBBBc16I8I4I6I6', 1, next, flags, 0, token, version, unpack('>I4', v, 29) + 1, now + lease, 0) .. sub(v, 45))
 if next ~= state then call('ZREM', tag .. 'c', id) end
 call('ZADD', tag .. (next == 2 and 's' or 'c'), now + lease, id)
 local channel = call('GET', tag .. 'q' .. id)

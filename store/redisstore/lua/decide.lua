@@ -28,10 +28,7 @@ end
 
 local purge = math.max(stamp, now) + keep
 local failed = due(purge, width)
-if failed then
-	if sub(failed.err, 1, 3) == 'OOM' then return answer(4) end
-	return failed
-end
+if failed then return failed end
 call('SET', rec, head(3, flags, ending, token, version + 1, claims, purge, now, seen) .. body .. ARGV[5])
 if state ~= 0 then call('ZREM', tag .. indexes[state], id) end
 news()

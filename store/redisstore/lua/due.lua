@@ -1,6 +1,6 @@
 
 -- A record that gets done is put into the list of those whose time is over at the same bound. This comes before all other writes: it alone may fail,
--- for want of memory, or because a Cluster is moving the list, whose name nobody knows beforehand.
+-- because a Cluster is moving the list, whose name nobody knows beforehand.
 local function due(purge, width)
 	local at = math.ceil(purge / width) * width
 	local bound = at .. ':' .. ARGV[2]
