@@ -32,6 +32,7 @@ type forwarder struct {
 // stream passes a request on untouched.
 func (f *forwarder) stream() http.Handler {
 	proxy := f.reverse(streaming{f.up}, func(p *httputil.ProxyRequest) {
+		tunnels(p.Out.Header)
 		if f.cfg.ChildKey != "" {
 			p.Out.Header.Del(f.cfg.ChildKey)
 		}
@@ -79,9 +80,9 @@ func (f *forwarder) reverse(transport http.RoundTripper, change func(*httputil.P
 // markKeyed adds the child key. Every retry gets the same reply, so it is asked for in the encoding that everybody reads.
 func (f *forwarder) markKeyed(p *httputil.ProxyRequest) {
 	p.Out.Header.Set("Accept-Encoding", "identity")
-	for _, name := range []string{"Expect", "Connection", "Upgrade"} { // the body is here already; another protocol cannot be repeated
-		p.Out.Header.Del(name)
-	}
+	p.Out.Header.Del("Expect") // the body is here already
+	p.Out.Header.Del("Http2-Settings")
+	dropUpgrade(p.Out.Header) // another protocol cannot be repeated
 	if f.cfg.ChildKey == "" {
 		return
 	}
