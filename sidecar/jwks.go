@@ -2,13 +2,6 @@ package sidecar
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +11,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"github.com/MicahParks/jwkset"
 )
 
 // How a JWKS is fetched.
@@ -33,21 +24,23 @@ const (
 // keyring holds the issuer's keys. Safe for concurrent use.
 type keyring struct {
 	fetch func(context.Context) ([]byte, error) // nil: the keys do not change
+	life  context.Context                       // ends the fetches
 	now   func() time.Time
 
-	mu    sync.Mutex
-	keys  map[string]crypto.PublicKey
-	at    time.Time // of the last good fetch
-	tried time.Time
+	mu      sync.Mutex
+	keys    issued
+	at      time.Time     // of the last good fetch
+	tried   time.Time     // of the last fetch
+	pending chan struct{} // closed when the fetch under way has ended; nil: none is
 }
 
-// newKeyring reads the keys for the first time; without one there is no keyring.
-func newKeyring(ctx context.Context, where string) (*keyring, error) {
-	k := &keyring{now: time.Now}
+// newKeyring reads the keys for the first time; without one there is no keyring. life ends what it does by itself later on.
+func newKeyring(ctx, life context.Context, where string) (*keyring, error) {
+	k := &keyring{life: life, now: time.Now}
 	read := func(context.Context) ([]byte, error) { return os.ReadFile(where) }
 	if u, err := url.Parse(where); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
-		if ip, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && (err != nil || !ip.IsLoopback()) {
-			return nil, errors.New("jwt-keys is http://, where anybody on the way could put keys of their own: use https://")
+		if err := unspoilt(u); err != nil {
+			return nil, err
 		}
 		read = func(ctx context.Context) ([]byte, error) { return fetchJWKS(ctx, where) }
 		k.fetch = read
@@ -63,22 +56,25 @@ func newKeyring(ctx context.Context, where string) (*keyring, error) {
 	return k, nil
 }
 
-// key implements [keySource]. An id that is not known may be a new one: the keys are fetched, but not more often than jwksPause. Nobody else waits.
-func (k *keyring) key(ctx context.Context, id string) (crypto.PublicKey, error) {
+// key implements [keySource]. Keys of half their age are fetched again behind the caller's back and serve on meanwhile, so that an issuer who is away
+// for some minutes is not noticed. An id that is not known may be a new one, and is waited for. Nobody causes more than one fetch in jwksPause, whatever
+// ids tokens name: an answer that would need one now is a [*laterError].
+func (k *keyring) key(ctx context.Context, id string) (any, error) {
 	found, err := k.look(id)
-	if err == nil || !k.takeTurn() {
+	fetched := k.refresh(err != nil)
+	if err == nil || k.fetch == nil {
 		return found, err
 	}
-	text, err := k.fetch(context.WithoutCancel(ctx))
-	if err != nil {
-		return k.look(id)
+	if fetched != nil {
+		select {
+		case <-fetched:
+		case <-ctx.Done():
+		}
 	}
-	if keys, err := parseKeys(text); err == nil {
-		k.mu.Lock()
-		k.keys, k.at = keys, k.now()
-		k.mu.Unlock()
+	if found, err = k.look(id); err != nil && (fetched == nil || !k.fresh()) {
+		err = k.later(err)
 	}
-	return k.look(id)
+	return found, err
 }
 
 var (
@@ -86,10 +82,10 @@ var (
 	errKeysOld   = errors.New("the keys are too old, and cannot be fetched again")
 )
 
-func (k *keyring) look(id string) (crypto.PublicKey, error) {
+func (k *keyring) look(id string) (any, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	found, ok := k.find(id)
+	found, ok := k.keys.find(id)
 	switch {
 	case k.fetch != nil && k.now().Sub(k.at) > jwksMaxAge:
 		return nil, errKeysOld
@@ -99,30 +95,65 @@ func (k *keyring) look(id string) (crypto.PublicKey, error) {
 	return found, nil
 }
 
-// takeTurn reports whether the caller is to fetch.
-func (k *keyring) takeTurn() bool {
+// fresh reports whether the last fetch was a good one.
+func (k *keyring) fresh() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.fetch == nil || k.now().Sub(k.tried) <= jwksPause {
-		return false
-	}
-	k.tried = k.now()
-	return true
+	return !k.at.Before(k.tried)
 }
 
-// find looks a key up. A token without an id is signed with the only key.
-func (k *keyring) find(id string) (crypto.PublicKey, bool) {
-	if id == "" || len(k.keys) == 1 && k.keys[""] != nil {
-		if len(k.keys) != 1 {
-			return nil, false
-		}
-		for _, key := range k.keys {
-			return key, true
-		}
-	}
-	key, ok := k.keys[id]
-	return key, ok
+// later says when the next fetch may be.
+func (k *keyring) later(cause error) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return &laterError{cause: cause, after: max(time.Second, k.tried.Add(jwksPause).Sub(k.now()))}
 }
+
+// refresh begins to fetch the keys, if missed says that one was not found or they get old, and returns what is closed when the fetch under way has ended.
+// It is nil if there is none.
+func (k *keyring) refresh(missed bool) <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	due := missed || now.Sub(k.at) > jwksMaxAge/2
+	if k.pending != nil || k.fetch == nil || !due || now.Sub(k.tried) <= jwksPause {
+		return k.pending
+	}
+	k.tried = now
+	ended := make(chan struct{})
+	k.pending = ended
+	go func() {
+		defer close(ended)
+		text, err := k.fetch(k.life)
+		var keys issued
+		if err == nil {
+			keys, err = parseKeys(text)
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.pending = nil
+		if err == nil {
+			k.keys, k.at = keys, k.now()
+		}
+	}()
+	return k.pending
+}
+
+// unspoilt refuses an address from which somebody on the way could send keys of their own.
+func unspoilt(u *url.URL) error {
+	if ip, err := netip.ParseAddr(u.Hostname()); u.Scheme == "https" || u.Scheme == "http" && err == nil && ip.IsLoopback() {
+		return nil
+	}
+	return errors.New("jwt-keys leads to http://, where anybody on the way could put keys of their own: use https://")
+}
+
+// jwksClient follows a redirect only to where it would have gone by itself.
+var jwksClient = &http.Client{CheckRedirect: func(r *http.Request, via []*http.Request) error {
+	if len(via) > 5 {
+		return errors.New("too many redirects")
+	}
+	return unspoilt(r.URL)
+}}
 
 func fetchJWKS(ctx context.Context, where string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, jwksTimeout)
@@ -131,7 +162,7 @@ func fetchJWKS(ctx context.Context, where string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := jwksClient.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -140,37 +171,4 @@ func fetchJWKS(ctx context.Context, where string) ([]byte, error) {
 		return nil, fmt.Errorf("it answers %s", resp.Status)
 	}
 	return io.ReadAll(io.LimitReader(resp.Body, jwksMost))
-}
-
-// parseKeys reads a JWKS (RFC 7517 §5) or a public key in PEM. Keys that no accepted algorithm verifies with are left out; at least one must remain.
-func parseKeys(text []byte) (map[string]crypto.PublicKey, error) {
-	if block, _ := pem.Decode(text); block != nil {
-		key, err := x509.ParsePKIXPublicKey(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("the PEM holds no public key: %w", err)
-		}
-		return map[string]crypto.PublicKey{"": key}, nil
-	}
-	var set jwkset.JWKSMarshal
-	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, errors.New("neither a JWKS nor a public key in PEM")
-	}
-	keys := make(map[string]crypto.PublicKey)
-	for _, m := range set.Keys {
-		if m.USE != "" && m.USE != "sig" {
-			continue
-		}
-		jwk, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
-		if err != nil {
-			continue
-		}
-		switch key := jwk.Key().(type) {
-		case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
-			keys[m.KID] = key
-		}
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("no key that verifies a signature")
-	}
-	return keys, nil
 }

@@ -26,18 +26,24 @@ type Proxy struct {
 	certs   atomic.Pointer[certificates]
 	streams *streams
 	closing atomic.Bool
+	life    context.Context // of what runs without a request
+	end     context.CancelFunc
 }
 
 // New makes a proxy over s, which it owns from here on, also if there is an error: Close closes s. It does not listen; see [Proxy.Run].
 // The upstream need not be there yet, but the keys for scope jwt have to.
 func New(ctx context.Context, s store.Store, cfg Config, log *slog.Logger) (*Proxy, error) {
 	p, err := build(ctx, s, cfg, log)
-	if err != nil {
+	switch {
+	case err != nil && p != nil: // the guard maintains the store already
+		return nil, errors.Join(err, p.Close(context.WithoutCancel(ctx)))
+	case err != nil:
 		return nil, errors.Join(err, s.Close())
 	}
 	return p, nil
 }
 
+// build returns an error alone as long as nobody but s has to be closed.
 func build(ctx context.Context, s store.Store, cfg Config, log *slog.Logger) (*Proxy, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -48,6 +54,7 @@ func build(ctx context.Context, s store.Store, cfg Config, log *slog.Logger) (*P
 	}
 	cfg = cfg.fitting(s)
 	p := &Proxy{started: cfg, up: up, watch: newWatch(log), places: make(chan struct{}, cfg.MaxInFlight), streams: newStreams(cfg.StreamDrain)}
+	p.life, p.end = context.WithCancel(context.WithoutCancel(ctx))
 	p.store = newTimedStore(s, p.watch.store)
 	p.watch.registry.MustRegister(&census{store: s, service: cfg.Service})
 	g := onceward.Config{Window: cfg.Window, Observer: p.watch.observer("*")}
@@ -55,10 +62,7 @@ func build(ctx context.Context, s store.Store, cfg Config, log *slog.Logger) (*P
 	if p.guard, err = onceward.New(p.store, g); err != nil {
 		return nil, err
 	}
-	if err := p.use(ctx, cfg); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return p, p.use(ctx, cfg)
 }
 
 // fitting lowers what was not chosen to what the store can keep.
@@ -77,7 +81,7 @@ func (p *Proxy) use(ctx context.Context, cfg Config) error {
 	}
 	var keys keySource
 	if cfg.Scope == scopeJWT {
-		if keys, err = newKeyring(ctx, cfg.JWTKeys); err != nil {
+		if keys, err = newKeyring(ctx, p.life, cfg.JWTKeys); err != nil {
 			return err
 		}
 	}
@@ -174,6 +178,7 @@ func (p *Proxy) Close(ctx context.Context) error {
 	p.closing.Store(true)
 	p.streams.drain()
 	err := p.guard.Close(ctx)
+	p.end()
 	p.up.transport.CloseIdleConnections()
 	return err
 }

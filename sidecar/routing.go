@@ -79,7 +79,11 @@ func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch
 	if p.guard, err = guard.With(func(c *onceward.Config) { cfg.guardConfig(c); c.Observer = watch.observer(p.name) }); err != nil {
 		return nil, err
 	}
-	scope := oncehttp.Principal(cfg.Service, func(r *http.Request) (string, error) { return who(r) })
+	ask := who
+	if cfg.Scope == scopeJWT {
+		ask = toldWho
+	}
+	scope := oncehttp.Principal(cfg.Service, func(r *http.Request) (string, error) { return ask(r) })
 	mw, err := oncehttp.Middleware(judging{p.guard}, scope, oncehttp.Config{
 		Methods: p.methods, MaxBody: int64(cfg.MaxBody), Statuses: route.statuses(), DropHeaders: route.DropHeaders, KeepHeaders: route.KeepHeaders,
 	})
@@ -87,6 +91,9 @@ func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch
 		return nil, err
 	}
 	p.once = mw(f.once(int64(cfg.MaxReply)))
+	if cfg.Scope == scopeJWT {
+		p.once = known(who, p.once)
+	}
 	return p, nil
 }
 

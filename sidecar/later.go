@@ -1,0 +1,53 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/onceward/onceward/oncehttp"
+)
+
+// laterError: who calls cannot be found out now. It says nothing against the caller, whose client must not take it for the last word.
+type laterError struct {
+	cause error
+	after time.Duration
+}
+
+func (e *laterError) Error() string { return "who calls cannot be found out now: " + e.cause.Error() }
+func (e *laterError) Unwrap() error { return e.cause }
+
+// caller is who calls, found out before the middleware asks.
+type caller struct {
+	name string
+	err  error
+}
+
+type callerKey struct{}
+
+// known finds out who calls before next does, and answers where that cannot be found out now. Next asks toldWho.
+func known(who whoFunc, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, err := who(r)
+		var later *laterError
+		if errors.As(err, &later) {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(later.after.Seconds()))))
+			w.Header().Set(oncehttp.HeaderOutcome, oncehttp.OutcomeFreed)
+			refuse(w, http.StatusServiceUnavailable, "The keys that verify tokens are not at hand. This request was not looked at; send the same key again.")
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, &caller{name, err})))
+	})
+}
+
+// toldWho is what known has found out.
+func toldWho(r *http.Request) (string, error) {
+	c, ok := r.Context().Value(callerKey{}).(*caller)
+	if !ok {
+		return "", errNobody
+	}
+	return c.name, c.err
+}
