@@ -126,6 +126,9 @@ func (f *forwarder) readWhole(resp *http.Response, maxReply int64) error {
 		return nil
 	}
 	resp.Body.Close() // fills in the trailers
+	if stillOpen(resp.Header, buf.Bytes()) {
+		verdictOf(resp.Request.Context()).say(onceward.EndDoubt)
+	}
 	if len(resp.Trailer) == 0 {
 		resp.ContentLength = n
 	}

@@ -1,0 +1,29 @@
+package sidecar
+
+import (
+	"encoding/json"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/onceward/onceward/oncehttp"
+)
+
+// openProblems are those that tell of a moment and not of the operation's end.
+var openProblems = []string{"in-progress", "outcome-unknown", "store-unavailable", "reply-not-saved"}
+
+// stillOpen reports whether another guard, in the upstream, says that it has no answer yet. Kept as the reply, that would be the answer for ever,
+// whatever becomes of the operation there. What a guard passes on of its handler's has an outcome.
+func stillOpen(h http.Header, body []byte) bool {
+	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || media != oncehttp.ProblemType || h.Get(oncehttp.HeaderWindow) == "" || h.Get(oncehttp.HeaderOutcome) != "" {
+		return false
+	}
+	var p oncehttp.Problem
+	if json.Unmarshal(body, &p) != nil {
+		return false
+	}
+	name, ok := strings.CutPrefix(p.Type, oncehttp.ProblemBase)
+	return ok && slices.Contains(openProblems, name)
+}
