@@ -35,6 +35,10 @@ type Config struct {
 	Statuses    map[int]onceward.Ending // what a status means on this route, where the default table is wrong for it
 	DropHeaders []string                // headers of a reply that are not kept for replays, beside the default list
 	KeepHeaders []string                // headers of the default list that are kept all the same
+
+	// Refused hears of each request that is refused before the executor, and so the [onceward.Observer], has seen it: no key or a wrong one, no scope, a
+	// body that is too long or broke off. problem is the name of a section of docs/problems.md; err has the cause, which the client is not told. Default: nobody.
+	Refused func(r *http.Request, problem string, err error)
 }
 
 func (c Config) withDefaults() Config {

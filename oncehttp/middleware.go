@@ -54,11 +54,19 @@ func (m *middleware) wrap(next http.Handler) http.Handler {
 		}
 		if err != nil && !(missing && m.cfg.KeyField != "") {
 			w.Header().Set(HeaderWindow, m.window)
-			writeProblem(w, keyError(err))
+			m.refuse(w, r, keyError(err))
 			return
 		}
 		m.keyed(w, r, key, next)
 	})
+}
+
+// refuse answers a call that the executor does not get to see.
+func (m *middleware) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if m.cfg.Refused != nil {
+		m.cfg.Refused(r, kindOf(err).name, err)
+	}
+	writeProblem(w, err)
 }
 
 // keyError refuses a call that has no key to speak of. It says nothing of the operation: on the way of an earlier send the key may have been whole.
@@ -73,12 +81,12 @@ func (m *middleware) keyed(w http.ResponseWriter, r *http.Request, key onceward.
 	defer s.leave()
 	scope, err := m.scopeOf(r)
 	if err != nil {
-		writeProblem(w, &onceward.Error{Op: "scope", Key: key, Err: onceward.ErrScopeEmpty, Cause: err, Hint: "authenticate, and send the same key again"})
+		m.refuse(w, r, &onceward.Error{Op: "scope", Key: key, Err: onceward.ErrScopeEmpty, Cause: err, Hint: "authenticate, and send the same key again"})
 		return
 	}
 	body, err := m.readBody(w, r, s.room.bytes)
 	if err != nil {
-		writeProblem(w, err)
+		m.refuse(w, r, err)
 		return
 	}
 	key, err = m.keyOf(key, body)
@@ -89,7 +97,7 @@ func (m *middleware) keyed(w http.ResponseWriter, r *http.Request, key onceward.
 		next.ServeHTTP(w, withBody(r.Context(), r, again))
 		return
 	case err != nil:
-		writeProblem(w, keyError(err))
+		m.refuse(w, r, keyError(err))
 		return
 	}
 	call := onceward.Call{

@@ -13,11 +13,11 @@ type timedBody struct {
 	done    bool
 }
 
-func bounded(w http.ResponseWriter, r *http.Request, within time.Duration) *http.Request {
+func bounded(w http.ResponseWriter, r *http.Request, within time.Duration, spent *timer) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r
 	}
-	b := &timedBody{ReadCloser: r.Body, control: http.NewResponseController(w)}
+	b := &timedBody{ReadCloser: &reading{r.Body, spent}, control: http.NewResponseController(w)}
 	if b.control.SetReadDeadline(time.Now().Add(within)) != nil {
 		return r
 	}

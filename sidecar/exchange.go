@@ -107,6 +107,11 @@ func (f *forwarder) readWhole(resp *http.Response, maxReply int64) error {
 		return errSwitching
 	case endsWithConnection(resp) && !f.cfg.CloseDelimited:
 		return errNoEnd
+	}
+	if resp.Body != http.NoBody {
+		resp.Body = &reading{resp.Body, timerOf(resp.Request.Context())}
+	}
+	switch {
 	case isStream(resp), resp.ContentLength > maxReply, resp.Body == http.NoBody:
 		return nil
 	}

@@ -28,12 +28,13 @@ type caller struct {
 
 type callerKey struct{}
 
-// known finds out who calls before next does, and answers where that cannot be found out now. Next asks toldWho.
-func known(who whoFunc, next http.Handler) http.Handler {
+// known finds out who calls before next does, and answers where that cannot be found out now. Next asks toldWho, refused hears of it.
+func known(who whoFunc, refused func(*http.Request, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, err := who(r)
 		var later *laterError
 		if errors.As(err, &later) {
+			refused(r, err)
 			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(later.after.Seconds()))))
 			w.Header().Set(oncehttp.HeaderOutcome, oncehttp.OutcomeFreed)
 			refuse(w, http.StatusServiceUnavailable, "The keys that verify tokens are not at hand. This request was not looked at; send the same key again.")

@@ -159,8 +159,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A client that stops reading its reply must not keep its place for ever.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(t.longest))
 	began, spent := time.Now(), new(timer)
-	t.once.ServeHTTP(w, bounded(w, r.WithContext(context.WithValue(r.Context(), timerKey{}, spent)), t.bodyIn))
-	t.added.Observe((time.Since(began) - time.Duration(spent.spent.Load())).Seconds())
+	t.once.ServeHTTP(w, bounded(w, r.WithContext(context.WithValue(r.Context(), timerKey{}, spent)), t.bodyIn, spent))
+	t.added.Observe(spent.over(began).Seconds())
 }
 
 // Guarantees says what holds on each route.

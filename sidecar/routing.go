@@ -67,11 +67,11 @@ func newRouting(cfg Config, guard *onceward.Guard, up *upstream, who whoFunc, wa
 func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch *watch) (*track, error) {
 	cfg := f.cfg.with(route)
 	p := &track{name: route.Match, key: cfg.Key, methods: []string{http.MethodPost, http.MethodPatch}, bodyIn: cfg.BodyTimeout}
-	p.added = watch.added.WithLabelValues(p.name)
 	p.longest = cfg.BodyTimeout + cfg.Wait + cfg.Timeout + onceward.DefaultSaveLimit + readTime
 	if p.name == "" {
 		p.name = "*"
 	}
+	p.added = watch.added.WithLabelValues(p.name)
 	if m := methodOf(route.Match); m != "" && !safe(m) && m != http.MethodConnect && !slices.Contains(p.methods, m) {
 		p.methods = append(p.methods, m)
 	}
@@ -86,13 +86,14 @@ func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch
 	scope := oncehttp.Principal(cfg.Service, func(r *http.Request) (string, error) { return ask(r) })
 	mw, err := oncehttp.Middleware(judging{p.guard}, scope, oncehttp.Config{
 		Methods: p.methods, MaxBody: int64(cfg.MaxBody), Statuses: route.statuses(), DropHeaders: route.DropHeaders, KeepHeaders: route.KeepHeaders,
+		Refused: func(r *http.Request, problem string, err error) { watch.refusal(r.Context(), p.name, problem, err) },
 	})
 	if err != nil {
 		return nil, err
 	}
 	p.once = mw(f.once(int64(cfg.MaxReply)))
 	if cfg.Scope == scopeJWT {
-		p.once = known(who, p.once)
+		p.once = known(who, func(r *http.Request, err error) { watch.refusal(r.Context(), p.name, "keys-unavailable", err) }, p.once)
 	}
 	return p, nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -34,7 +32,7 @@ func newWatch(log *slog.Logger) *watch {
 			Name: "onceward_operations_total", Help: "Keyed requests by how they ended.",
 		}, []string{"route", "outcome"}),
 		added: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "onceward_added_seconds", Help: "Time of a keyed request in the proxy without the upstream's share.",
+			Name: "onceward_added_seconds", Help: "Time of a keyed request in the proxy, without the upstream's share and the time in which the client sends its body.",
 			Buckets: []float64{.0001, .0002, .0005, .001, .002, .005, .01, .02, .05, .1, .5, 1, 5},
 		}, []string{"route"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "onceward_in_flight", Help: "Keyed requests under way."}),
@@ -78,6 +76,12 @@ func (w *watch) observer(route string) onceward.Observer {
 	return o
 }
 
+// refusal tells of a request that was turned away before the guard saw it. Strangers cause them at will, so the log has them for debugging only.
+func (w *watch) refusal(ctx context.Context, route, problem string, err error) {
+	w.outcomes.WithLabelValues(route, problem).Inc()
+	w.log.LogAttrs(ctx, slog.LevelDebug, "refused", slog.String("route", route), slog.String("problem", problem), slog.String("error", err.Error()))
+}
+
 // ends names how a call without a reply ended.
 var ends = []struct {
 	err  error
@@ -105,20 +109,4 @@ func outcomeOf(e onceward.CallEvent) string {
 		return "freed"
 	}
 	return "doubted"
-}
-
-// timer adds up the upstream's share of one request.
-type timer struct{ spent atomic.Int64 }
-
-type timerKey struct{}
-
-func timerOf(ctx context.Context) *timer {
-	t, _ := ctx.Value(timerKey{}).(*timer)
-	return t
-}
-
-func (t *timer) add(d time.Duration) {
-	if t != nil {
-		t.spent.Add(int64(d))
-	}
 }
