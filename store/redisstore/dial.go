@@ -14,14 +14,13 @@ type tlsConfig = tls.Config
 
 // connections counts them: the driver makes a missing one while it carries out a command, and then does not look at the command's context.
 type connections struct {
-	made, open, most atomic.Int64
+	made, open, most atomic.Int64 // made: those over which a server has said something
 }
 
 // whole says that none is missing of those that were there.
 func (c *connections) whole() bool { return c.open.Load() >= c.most.Load() }
 
 func (c *connections) dial(ctx context.Context, address string, d *net.Dialer, secure *tlsConfig) (conn net.Conn, err error) {
-	c.made.Add(1)
 	if secure == nil {
 		conn, err = d.DialContext(ctx, "tcp", address)
 	} else {
@@ -39,12 +38,12 @@ func (c *connections) watch(conn net.Conn) net.Conn {
 			break
 		}
 	}
-	return &counted{Conn: conn, gone: sync.OnceFunc(func() { c.open.Add(-1) })}
+	return &counted{Conn: conn, answers: sync.OnceFunc(func() { c.made.Add(1) }), gone: sync.OnceFunc(func() { c.open.Add(-1) })}
 }
 
 type counted struct {
 	net.Conn
-	gone func()
+	answers, gone func()
 }
 
 // Read is the connection's.
@@ -52,6 +51,9 @@ func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if err != nil {
 		c.gone()
+	}
+	if n > 0 {
+		c.answers() // one that hangs is not worth a look, for which all would wait
 	}
 	return n, err
 }

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,44 +25,80 @@ func (s *Store) inspect(ctx context.Context) (facts, error) {
 	all := facts{append: true, always: true}
 	asked := 0
 	var unreachable error
-	for address, node := range s.client.Nodes() {
-		info, err := node.Do(ctx, node.B().Info().Build()).ToString()
-		if err != nil {
-			unreachable = errors.Join(unreachable, fmt.Errorf("%s: %w", address, err)) // of a Cluster, or behind Sentinel, a part may be down
+	nodes := s.client.Nodes()
+	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout/2) // what does not come in half of the time that a call has is left
+	defer cancel()
+	answers := askAll(ctx, nodes)
+	for range nodes {
+		var a said
+		select {
+		case a = <-answers:
+		case <-ctx.Done():
+			return all.of(asked, errors.Join(unreachable, errors.New("a server does not answer")))
+		}
+		if a.err != nil {
+			unreachable = errors.Join(unreachable, fmt.Errorf("%s: %w", a.address, a.err)) // of a Cluster, or behind Sentinel, a part may be down
 			continue
 		}
-		said := parseInfo(info)
-		all.cluster = all.cluster || said["cluster_enabled"] == "1"
-		if said["role"] != "master" {
-			if len(s.client.Nodes()) == 1 {
-				return all, fmt.Errorf("%w: %s", ErrReadOnly, address)
+		all.cluster = all.cluster || a.info["cluster_enabled"] == "1"
+		if a.info["role"] != "master" {
+			if len(nodes) == 1 {
+				return all, fmt.Errorf("%w: %s", ErrReadOnly, a.address)
 			}
 			continue // a Cluster's client knows the replicas, and sends them nothing
 		}
 		asked++
-		if policy := said["maxmemory_policy"]; policy != "noeviction" {
-			return all, fmt.Errorf("%w: at %s it is %s", ErrEviction, address, policy)
+		if policy := a.info["maxmemory_policy"]; policy != "noeviction" {
+			return all, fmt.Errorf("%w: at %s it is %s", ErrEviction, a.address, policy)
 		}
-		all.replicas = all.replicas || said["connected_slaves"] != "0"
-		all.append = all.append && said["aof_enabled"] == "1"
-		if err := all.syncs(ctx, node); err != nil {
-			return all, err
-		}
+		all.replicas = all.replicas || a.info["connected_slaves"] != "0"
+		all.append = all.append && a.info["aof_enabled"] == "1"
+		all.always, all.unsure = all.always && (a.unsure || a.always), all.unsure || a.unsure
 	}
-	if asked == 0 {
-		return all, errors.Join(errors.New("no master answers"), unreachable)
+	return all.of(asked, unreachable)
+}
+
+// of is what the masters that answered say, if there are any.
+func (f facts) of(masters int, unreachable error) (facts, error) {
+	if masters == 0 {
+		return f, errors.Join(errors.New("no master answers"), unreachable)
 	}
-	return all, nil
+	return f, nil
+}
+
+// said is what one server says of itself.
+type said struct {
+	address        string
+	info           map[string]string
+	always, unsure bool // each write is synced; CONFIG is disabled
+	err            error
+}
+
+// askAll asks all servers at once, so that one that hangs does not hold up the others.
+func askAll(ctx context.Context, nodes map[string]rueidis.Client) <-chan said {
+	answers := make(chan said, len(nodes))
+	for address, node := range nodes {
+		go func() { // the driver may be making a connection, and then does not look at ctx
+			a := said{address: address}
+			var text string
+			if text, a.err = node.Do(ctx, node.B().Info().Build()).ToString(); a.err == nil {
+				a.info = parseInfo(text)
+				a.err = a.syncs(ctx, node)
+			}
+			answers <- a
+		}()
+	}
+	return answers
 }
 
 // syncs asks whether each write is synced, which INFO does not tell.
-func (f *facts) syncs(ctx context.Context, node rueidis.Client) error {
+func (a *said) syncs(ctx context.Context, node rueidis.Client) error {
 	got, err := node.Do(ctx, node.B().ConfigGet().Parameter("appendfsync").Build()).AsStrMap()
 	if _, is := rueidis.IsRedisErr(err); is { // the command is disabled, or not allowed to this user
-		f.unsure = true
+		a.unsure = true
 		return nil
 	}
-	f.always = f.always && got["appendfsync"] == "always"
+	a.always = got["appendfsync"] == "always"
 	return err
 }
 
@@ -106,18 +143,9 @@ func (s *Store) recheck(ctx context.Context) error {
 	if made == s.checked.Load() {
 		return nil
 	}
-	looked := make(chan error, 1)
-	go func() { // the driver may be making a connection, and then does not look at ctx
-		_, err := s.inspect(ctx)
-		looked <- err
-	}()
-	select {
-	case err := <-looked:
-		if err == nil {
-			s.checked.Store(made)
-		}
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	_, err := s.inspect(ctx)
+	if err == nil {
+		s.checked.Store(made)
 	}
+	return cmp.Or(err, ctx.Err())
 }

@@ -91,7 +91,6 @@ func (s *Store) options(o rueidis.ClientOption) rueidis.ClientOption {
 	dial := o.DialCtxFn
 	o.DialCtxFn = func(ctx context.Context, address string, d *net.Dialer, secure *tlsConfig) (conn net.Conn, err error) {
 		if dial != nil {
-			s.connections.made.Add(1)
 			conn, err = dial(ctx, address, d, secure)
 		} else {
 			conn, err = s.connections.dial(ctx, address, d, secure)
