@@ -77,7 +77,7 @@ func TestStreamsDoNotHoldTheDrain(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			fmt.Fprint(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\ntick\n")
+			fmt.Fprint(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\ntick\n")
 			rw.Flush()
 			_, _ = io.Copy(io.Discard, rw)
 		default:
@@ -89,7 +89,7 @@ func TestStreamsDoNotHoldTheDrain(t *testing.T) {
 	url, log, stop, ended := runProxy(t, up.URL, func(c *Config) { c.Drain, c.StreamDrain = 2*time.Second, time.Millisecond })
 	address := strings.TrimPrefix(url, "http://")
 	events := stream(t, "GET /events HTTP/1.1\r\n", address)
-	socket := stream(t, "GET /socket HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: x\r\n", address)
+	socket := stream(t, "GET /socket HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n", address)
 	b := &bench{t: t, url: url}
 	keyed, unkeyed := make(chan answer, 1), make(chan answer, 1)
 	go func() { keyed <- b.post("k", "x") }()
