@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -26,6 +27,9 @@ func (s *Store) commit(fill func(*pebble.Batch) error, o *pebble.WriteOptions) (
 	if err := b.Commit(o); err != nil {
 		return failed("write", err)
 	}
+	if cause := s.failure.Load(); cause != nil { // perhaps of the log, which Pebble does not hear of
+		return *cause
+	}
 	return b.Close()
 }
 
@@ -39,9 +43,14 @@ func (s *Store) recoverFatal(err *error) {
 	if !ok {
 		panic(p)
 	}
-	*err = fmt.Errorf("%w: %s (look at the disk, then start the process again: what was acknowledged is there)", ErrFailed, string(f))
-	failure := *err
-	s.failure.CompareAndSwap(nil, &failure)
+	s.fail(errors.New(string(f)))
+	*err = *s.failure.Load()
+}
+
+// fail ends the store: every later call fails, and so does a commit that is under way. The first cause counts.
+func (s *Store) fail(cause error) {
+	err := fmt.Errorf("%w: %w (look at the disk, then start the process again: what was acknowledged is there)", ErrFailed, cause)
+	s.failure.CompareAndSwap(nil, &err)
 }
 
 // fatal is what the logger panics with when Pebble wants the process to end.

@@ -62,18 +62,23 @@ func (s *Store) openDir() (err error) {
 	if s.config.Durability == ProcessCrash {
 		f = lazyLog{f}
 	}
-	o := options(s.config, s.disk.watch(orderedFS{f}))
+	s.logs = &logFS{FS: s.disk.watch(orderedFS{f}), spareName: f.PathJoin(s.dir, spareName), fail: s.fail, patience: newLogWait}
+	o := options(s.config, s.logs)
 	s.backlog.attach(o, s.closing)
 	o.Lock = s.lock
 	o.ErrorIfNotExists = m.complete // a directory whose files are lost must not pass for a new one
 	if s.db, err = openPebble(s.dir, o); err != nil {
 		return opening(s.dir, err)
 	}
+	s.logs.arm()
 	if err = s.allValues(); err == nil {
 		err = s.load()
 	}
 	if err == nil && !m.complete {
 		err = s.db.Flush() // the first log of a new store is of an old form, in which a hole is taken for the end; the next is not
+	}
+	if cause := s.failure.Load(); err == nil && cause != nil {
+		err = *cause
 	}
 	s.marker = marker{m.format, m.bucket, true, s.config.Durability == ProcessCrash}
 	if err == nil && s.marker != m { // no later: nothing is acknowledged yet; and no sooner: what a torn log has is in a table now
@@ -81,6 +86,7 @@ func (s *Store) openDir() (err error) {
 	}
 	if err != nil {
 		_ = s.db.Close()
+		s.logs.close()
 		return opening(s.dir, err)
 	}
 	return nil

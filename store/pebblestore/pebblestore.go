@@ -28,6 +28,7 @@ type Store struct {
 	room     room
 	disk     *disk
 	backlog  backlog
+	logs     *logFS
 	marks    atomic.Int64
 	waiters  waiters
 	trail    sync.Mutex
@@ -81,6 +82,7 @@ func (s *Store) Close() error {
 			err = failed("close", s.marker.write(s.config.fs, s.dir))
 		}
 	}
+	s.logs.close()
 	if unlocked := s.lock.Close(); err == nil {
 		err = failed("close", unlocked)
 	}

@@ -13,6 +13,9 @@ const freshBuckets = 24
 
 // home is where a new record stands for its open life, and its bucket; nil in the attic. The caller holds the service's gate.
 func (s *Store) home(svc *service, who *store.Identity, now store.Time, window, guard time.Duration) (place, *bucket, error) {
+	if err := s.logs.refuse(); err != nil {
+		return place{}, nil, err
+	}
 	if who.Stamp == 0 {
 		return s.freshHome(svc, now, window, guard)
 	}

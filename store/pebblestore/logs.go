@@ -1,0 +1,191 @@
+package pebblestore
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/onceward/onceward/store"
+)
+
+// logFS stands between Pebble and the files of its log, whose errors Pebble v2.1.7 does not survive: it panics with a mutex unlocked that its caller unlocks, which
+// ends the process whoever recovers, or with one locked, which everybody waits for then. So Pebble hears of none. The store fails instead, before the error could be
+// taken for a success: whoever commits asks for a failure last.
+//
+// A new log that cannot be made, because there is no descriptor or no room, is no failure at first. One is kept open for that, under a name of its own; while it is
+// in use, new claims are refused, and what they would have written is left for the replies of accepted ones.
+type logFS struct {
+	vfs.FS
+	spareName string
+	fail      func(error)
+	patience  time.Duration // for a new log when there is no spare
+	armed     atomic.Bool   // until then Pebble opens, and takes an error
+	ready     atomic.Bool   // there is a spare
+	failed    atomic.Bool
+
+	mu    sync.Mutex
+	spare vfs.File
+	tried time.Time // by the system's clock
+	why   error     // there is none
+}
+
+const (
+	spareName  = "spare.log" // a log in how it is written; its name is no number, so that it is none of Pebble's
+	newLogWait = 2 * time.Second
+	mostPause  = 100 * time.Millisecond
+)
+
+// arm begins to keep errors from Pebble, once it has opened.
+func (l *logFS) arm() {
+	l.armed.Store(true)
+	_ = l.refuse()
+}
+
+// Create implements [vfs.FS].
+func (l *logFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := l.FS.Create(name, c)
+	return l.guard(name, c, f, err)
+}
+
+// ReuseForWrite implements [vfs.FS]. If it fails the old log may have the new name already; whatever takes its place removes it.
+func (l *logFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := l.FS.ReuseForWrite(old, name, c)
+	if err != nil && l.armed.Load() {
+		_ = l.FS.Remove(old)
+	}
+	return l.guard(name, c, f, err)
+}
+
+// Unwrap implements [vfs.FS].
+func (l *logFS) Unwrap() vfs.FS { return l.FS }
+
+func (l *logFS) guard(name string, c vfs.DiskWriteCategory, f vfs.File, err error) (vfs.File, error) {
+	if !strings.HasSuffix(name, ".log") || !l.armed.Load() && err != nil {
+		return f, err
+	}
+	if err != nil {
+		f, err = l.takeSpare(name, err)
+	}
+	pause := time.Millisecond
+	for begun := time.Now(); err != nil && !l.failed.Load() && time.Since(begun) < l.patience; pause = min(2*pause, mostPause) {
+		time.Sleep(pause)
+		f, err = l.FS.Create(name, c)
+	}
+	if err == nil {
+		return &logFile{f, l}, nil
+	}
+	l.failWith(fmt.Errorf("no new log: %w", err))
+	nothing, err := vfs.NewMem().Create(spareName, c)
+	return &logFile{nothing, l}, err
+}
+
+// takeSpare gives the spare the name of the new log, which could not be made because of why.
+func (l *logFS) takeSpare(name string, why error) (vfs.File, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.spare
+	l.ready.Store(false)
+	l.spare, l.why = nil, why
+	if f == nil {
+		return nil, why
+	}
+	if err := l.FS.Rename(l.spareName, name); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// refuse reports that there is no spare for the next log, and none can be made: a new claim must not need one.
+func (l *logFS) refuse() error {
+	if l.ready.Load() {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := time.Now(); l.spare == nil && now.Sub(l.tried) > lookAgain {
+		l.tried = now
+		if f, err := l.FS.Create(l.spareName, vfs.WriteCategoryUnspecified); err != nil {
+			l.why = err
+		} else {
+			l.spare = f
+			l.ready.Store(true)
+		}
+	}
+	if l.spare == nil {
+		return fmt.Errorf("pebblestore: no new file can be made for the log: %w (raise the limit of open files, or make room on the disk; accepted claims are completed meanwhile): %w", l.why, store.ErrFull)
+	}
+	return nil
+}
+
+// close gives the spare back.
+func (l *logFS) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.spare != nil {
+		_ = l.spare.Close()
+		_ = l.FS.Remove(l.spareName)
+		l.spare = nil
+		l.ready.Store(false)
+	}
+}
+
+func (l *logFS) failWith(err error) {
+	l.fail(err)
+	l.failed.Store(true)
+}
+
+// logFile is a file of the log. After an error it keeps nothing more and says yes to everything: the store has failed.
+type logFile struct {
+	vfs.File
+	fs *logFS
+}
+
+func (f *logFile) heard(err error) error {
+	if err == nil || !f.fs.armed.Load() {
+		return err
+	}
+	f.fs.failWith(err)
+	return nil
+}
+
+// Write implements [vfs.File].
+func (f *logFile) Write(p []byte) (int, error) {
+	if f.fs.failed.Load() {
+		return len(p), nil
+	}
+	n, err := f.File.Write(p)
+	if err = f.heard(err); err == nil {
+		n = len(p)
+	}
+	return n, err
+}
+
+// Sync implements [vfs.File].
+func (f *logFile) Sync() error { return f.do(f.File.Sync) }
+
+// SyncData implements [vfs.File].
+func (f *logFile) SyncData() error { return f.do(f.File.SyncData) }
+
+// SyncTo implements [vfs.File].
+func (f *logFile) SyncTo(n int64) (full bool, err error) {
+	err = f.do(func() (err error) {
+		full, err = f.File.SyncTo(n)
+		return err
+	})
+	return full, err
+}
+
+// Close implements [vfs.File].
+func (f *logFile) Close() error { return f.heard(f.File.Close()) }
+
+func (f *logFile) do(sync func() error) error {
+	if f.fs.failed.Load() {
+		return nil
+	}
+	return f.heard(sync())
+}
