@@ -130,3 +130,31 @@ func TestLimitTheDrainCutsOff(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A client that does not read its stream cannot hold the drain either.
+func TestAStreamNobodyReadsDoesNotHoldTheDrain(t *testing.T) {
+	full := make(chan struct{})
+	up := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		_ = control.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)) // by then every buffer up to the client is full
+		for err := error(nil); err == nil; {
+			_, err = w.Write(make([]byte, 1<<20))
+		}
+		close(full)
+		<-r.Context().Done()
+	})
+	const drain = 1500 * time.Millisecond
+	url, _, stop, ended := runProxy(t, up.URL, func(c *Config) { c.Drain, c.StreamDrain = drain, 0 })
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	<-full
+	began := time.Now()
+	stop()
+	if err := <-ended; err != nil || time.Since(began) >= drain {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+}
