@@ -135,10 +135,48 @@ func send(t *testing.T, bank, through string, n int, more ...string) map[int]int
 func TestAServiceInPythonBehindTheSidecar(t *testing.T) {
 	const n = 100
 	bank := startBank(t)
-	times := send(t, bank, lossy(t, proxied(t, bank)), n)
+	proxy := proxied(t, bank)
+	times := send(t, bank, lossy(t, proxy), n)
 	for amount := 1; amount <= n; amount++ {
 		if times[amount] != 1 {
 			t.Errorf("the transfer of %d stands %d times in the ledger", amount, times[amount])
+		}
+	}
+	byHand(t, proxy)
+}
+
+// byHand enters the README's curl lines, which have to show what stands there, apart from headers that are left out.
+func byHand(t *testing.T, proxy string) {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("there is no curl: .ci/run installs it")
+		}
+		t.Log("there is no curl, so the README's session is NOT tested here")
+		return
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, session, found := strings.Cut(strings.ReplaceAll(string(readme), "http://127.0.0.1:9090", proxy), "```console\n$ ")
+	session, _, _ = strings.Cut(session, "\n```")
+	entered := strings.Split(session, "\n$ ")
+	if !found || len(entered) != 2 {
+		t.Fatalf("%d lines in the README's session", len(entered))
+	}
+	for _, part := range entered {
+		line, shown, _ := strings.Cut(part, "\n")
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", line).Output()
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		rest := strings.ReplaceAll(string(out), "\r\n", "\n")
+		for want := range strings.SplitSeq(shown, "\n") {
+			var found bool
+			if _, rest, found = strings.Cut("\n"+rest+"\n", "\n"+want+"\n"); !found {
+				t.Errorf("%s\nno %q, or not there, in\n%s", line, want, out)
+			}
 		}
 	}
 }
