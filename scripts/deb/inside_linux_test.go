@@ -146,7 +146,7 @@ func (m *installed) install() {
 	if said := m.do("systemd-analyze verify " + unit); said != "" {
 		m.Errorf("the unit: %s", said)
 	}
-	m.do("systemd-analyze security --no-pager --threshold=25 " + unit)
+	m.do("systemd-analyze security --no-pager --threshold=20 " + unit)
 	if said := m.do("onceward version"); !strings.HasPrefix(said, "onceward 1.0.0 ") {
 		m.Errorf("the program says it is %s", said)
 	}
