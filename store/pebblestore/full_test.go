@@ -146,19 +146,24 @@ func noise(n int) string {
 	return string(b)
 }
 
-// filler writes a file until the disk is full.
+// filler writes a file that takes what is free now, and no more: what the store gives up meanwhile is not for others.
 func filler(t *testing.T, dir, file string) string {
 	t.Helper()
+	usage, err := vfs.Default.GetDiskUsage(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	name := filepath.Join(dir, file)
 	f, err := os.Create(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for block := make([]byte, 64<<10); err == nil; {
-		_, err = f.Write(block)
+	block := make([]byte, 64<<10)
+	for left := int(usage.AvailBytes); left > 0 && err == nil; left -= len(block) {
+		_, err = f.Write(block[:min(left, len(block))])
 	}
-	if !errors.Is(err, syscall.ENOSPC) {
+	if err != nil && !errors.Is(err, syscall.ENOSPC) {
 		t.Fatal(err)
 	}
 	return name
