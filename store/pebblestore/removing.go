@@ -29,21 +29,18 @@ func (s *Store) removeBuckets(ctx context.Context, svc *service, now store.Time)
 	if err := s.moveOpen(ctx, svc, now); err != nil {
 		return 0, err
 	}
+	if _, _, err := s.removals(svc, now, nil); err != nil { // what they read is in memory, then, while steps wait
+		return 0, err
+	}
 	svc.gate.Lock()
 	defer svc.gate.Unlock()
 	moving, err := s.lastOpen(svc, now)
 	if err != nil {
 		return 0, err
 	}
-	var all []*removal
-	removed := 0
-	for _, b := range svc.over(now) {
-		r := &removal{service: svc, bucket: b, removed: count{b.done.Load(), b.bytes.Load()}}
-		if err := r.newestStamp(s, moving); err != nil {
-			return 0, err
-		}
-		all = append(all, r)
-		removed += int(r.removed.done)
+	all, removed, err := s.removals(svc, now, moving)
+	if err != nil {
+		return 0, err
 	}
 	s.config.reach("re-home")
 	if err := s.commit(func(b *pebble.Batch) error { return svc.fill(b, moving, all) }, s.sync); err != nil {
@@ -55,6 +52,18 @@ func (s *Store) removeBuckets(ctx context.Context, svc *service, now store.Time)
 		r.count(s)
 	}
 	return removed, nil
+}
+
+// removals are those of all buckets that are over at now.
+func (s *Store) removals(svc *service, now store.Time, moving []move) (all []*removal, records int, err error) {
+	for _, b := range svc.over(now) {
+		r := &removal{service: svc, bucket: b, removed: count{b.done.Load(), b.bytes.Load()}}
+		if err := r.newestStamp(s, moving); err != nil {
+			return nil, 0, err
+		}
+		all, records = append(all, r), records+int(r.removed.done)
+	}
+	return all, records, nil
 }
 
 // over are the buckets that are over at now. Nothing new comes into them.
