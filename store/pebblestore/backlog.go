@@ -14,7 +14,7 @@ import (
 
 // backlog watches what Pebble holds in memory because it is not in tables yet. Pebble would let writers wait for that in its midst, with the locks that they hold
 // and whatever their deadlines, for ever if tables cannot be written. So its own limits are out of reach, and callers stay outside: while tables are slow they wait
-// with nothing locked; while they fail, new claims are refused early, and what completes accepted ones late.
+// with nothing locked; while they fail, new claims are refused before, so that what completes accepted ones has room.
 type backlog struct {
 	table   int64 // bytes of a memtable
 	closing <-chan struct{}
@@ -27,14 +27,14 @@ type backlog struct {
 
 	mu    sync.Mutex
 	turn  chan struct{} // closed when the next flush has ended
+	good  chan struct{} // closed when the next flush has succeeded
 	ended error         // of the newest flush, between two events of Pebble's
 }
 
-// Limits, in memtables; the one that is being filled counts.
+// Limits, in memtables; the one that is being filled counts. They bound the log too, which has to fit beside the rest on a disk that is full.
 const (
-	refuseAt = 3 // new claims, while tables cannot be written
-	waitAt   = 4 // everybody, while they can
-	lastAt   = 8 // everybody, while they cannot
+	refuseAt = 3 // new claims are refused, while tables cannot be written
+	waitAt   = 4 // everybody waits
 )
 
 const maxLayers = 1000 // of level 0: merges do not keep up, or fail
@@ -44,9 +44,10 @@ var errBacklog = errors.New("pebblestore: tables are being written")
 
 // attach makes Pebble tell the backlog what happens, and leave the waiting to it.
 func (b *backlog) attach(o *pebble.Options, closing <-chan struct{}) {
-	b.table, b.turn, b.closing = int64(o.MemTableSize), make(chan struct{}), closing
+	b.table, b.closing = int64(o.MemTableSize), closing
+	b.turn, b.good = make(chan struct{}), make(chan struct{})
 	b.stale.Store(true)
-	o.MemTableStopWritesThreshold, o.L0StopWritesThreshold = 1<<20, 1<<20
+	o.MemTableStopWritesThreshold, o.L0StopWritesThreshold = 1<<10, 1<<20
 	o.FS = patientFS{o.FS, b}
 	tell := o.EventListener.BackgroundError
 	o.EventListener.BackgroundError = func(err error) { b.failed(err); tell(err) }
@@ -56,13 +57,15 @@ func (b *backlog) attach(o *pebble.Options, closing <-chan struct{}) {
 
 // flushed hears that a flush has ended. If it has failed, [backlog.failed] hears of the same error next; one that had nothing to write is no failure, and nobody hears of it.
 func (b *backlog) flushed(i pebble.FlushInfo) {
-	if i.Err == nil {
-		b.failing.Store(nil)
-		b.fails.Store(0)
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ended = i.Err
+	if i.Err == nil {
+		b.failing.Store(nil)
+		b.fails.Store(0)
+		close(b.good)
+		b.good = make(chan struct{})
+	}
 	b.next()
 }
 
@@ -75,6 +78,13 @@ func (b *backlog) failed(err error) {
 	b.failing.Store(&err)
 	b.fails.Add(1)
 	b.next()
+}
+
+// well is closed when a flush succeeds.
+func (b *backlog) well() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.good
 }
 
 // next wakes whoever waits. The caller has mu.
@@ -91,15 +101,12 @@ func (b *backlog) admit(db *pebble.DB, claim bool) error {
 		b.bytes.Store(int64(m.MemTable.Size))
 		b.layers.Store(int64(m.Levels[0].Sublevels))
 	}
-	bytes := b.bytes.Load()
 	cause := b.failing.Load()
-	switch {
-	case cause == nil && bytes >= waitAt*b.table:
-		return errBacklog
+	switch bytes := b.bytes.Load(); {
 	case cause != nil && claim && bytes >= refuseAt*b.table:
 		return fmt.Errorf("pebblestore: tables cannot be written: %w (look at the disk; new claims are taken again once they can): %w", *cause, store.ErrFull)
-	case cause != nil && bytes >= lastAt*b.table:
-		return fmt.Errorf("pebblestore: tables cannot be written, and memory is full: %w (look at the disk, then try again)", *cause)
+	case bytes >= waitAt*b.table:
+		return errBacklog
 	case claim && b.layers.Load() >= maxLayers:
 		return fmt.Errorf("pebblestore: tables are not merged (look at the disk; Logf has why): %w", store.ErrFull)
 	}
@@ -111,17 +118,19 @@ func (b *backlog) wait(ctx context.Context) error {
 	b.mu.Lock()
 	turn := b.turn
 	b.mu.Unlock()
-	if b.stale.Load() || b.bytes.Load() < waitAt*b.table || b.failing.Load() != nil {
-		return ctx.Err()
+	if !b.stale.Load() && b.bytes.Load() >= waitAt*b.table {
+		select {
+		case <-turn:
+		case <-b.closing:
+			return store.ErrClosed
+		case <-ctx.Done():
+		}
 	}
-	select {
-	case <-turn:
-		return nil
-	case <-b.closing:
-		return store.ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
+	cause := b.failing.Load()
+	if err := ctx.Err(); err != nil && cause != nil {
+		return fmt.Errorf("pebblestore: tables cannot be written, and memory is full: %w (look at the disk, then try again): %w", *cause, err)
 	}
+	return ctx.Err()
 }
 
 // pass waits until a write that is no claim may go on, or ctx ends. The caller has no lock of a record or a service.

@@ -3,7 +3,9 @@ package pebblestore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -64,6 +66,9 @@ func (s *Store) cut(ctx context.Context, c *cut) (err error) {
 	defer s.recoverFatal(&err)
 	lower, _ := c.first.bounds(c.service.number)
 	_, upper := c.last.bounds(c.service.number)
+	if cause := s.backlog.failing.Load(); cause != nil && !errors.Is(*cause, syscall.ENOSPC) {
+		return nil // it would add to what has to be flushed; a later purge cuts. On a full disk it makes room
+	}
 	s.config.reach("cut out")
 	if err := s.db.Excise(context.WithoutCancel(ctx), pebble.KeyRange{Start: lower, End: upper}); err != nil {
 		return failed("purge", err)
