@@ -42,10 +42,11 @@ func TestShowByTheIDAlone(t *testing.T) {
 		}
 
 		shown, err := guard.ShowID(ctx, idOf(held))
-		if want, _ := guard.Show(ctx, held.Scope, held.Key); !hide && (err != nil || shown.Record.Version != want.Record.Version || shown.Record.Identity != want.Record.Identity) {
+		if want, _ := guard.Show(ctx, held.Scope, held.Key); err != nil || shown.Record.Version != want.Record.Version || shown.Record.Identity != want.Record.Identity {
 			t.Errorf("%s: held: %+v %v", name, shown.Record, err)
-		} else if hide && !errors.Is(err, onceward.ErrConfig) {
-			t.Errorf("%s: held: %v, want an error that says what to do", name, err)
+		}
+		if shown, err = during(t, guard, idOf); err != nil || shown.Record.State != store.Started {
+			t.Errorf("%s: at work: %+v %v", name, shown.Record, err)
 		}
 		shown, err = guard.ShowID(ctx, idOf(freed))
 		if err != nil || shown.Record.State != store.Absent || shown.Record.Key != freed.Key.Text() || shown.Record.Principal != freed.Scope.Principal {
@@ -54,6 +55,8 @@ func TestShowByTheIDAlone(t *testing.T) {
 		shown, err = guard.ShowID(ctx, idOf(never))
 		if !hide && (err != nil || shown.Record.State != store.Absent || shown.Record.Key != "") {
 			t.Errorf("%s: never seen: %+v %v", name, shown.Record, err)
+		} else if hide && !errors.Is(err, onceward.ErrConfig) {
+			t.Errorf("%s: never seen: %v, want an error that says what to do", name, err)
 		}
 		if shown, err = guard.ShowID(ctx, store.ID{}); err != nil || shown.Record.Key != "" {
 			t.Errorf("%s: no id at all: %+v %v", name, shown.Record, err)
@@ -63,4 +66,15 @@ func TestShowByTheIDAlone(t *testing.T) {
 			t.Errorf("%s: closed: %v", name, err)
 		}
 	}
+}
+
+// during looks for an operation by its id while it runs.
+func during(t *testing.T, guard *onceward.Guard, idOf func(onceward.Call) store.ID) (shown onceward.Showing, err error) {
+	t.Helper()
+	running := call(mint(t), "x")
+	_, _ = guard.Do(ctx, running, func(ctx context.Context, _ onceward.Attempt) onceward.Outcome {
+		shown, err = guard.ShowID(ctx, idOf(running))
+		return onceward.Save(onceward.Reply{Status: 200})
+	})
+	return shown, err
 }

@@ -30,7 +30,8 @@ func (g *Guard) Show(ctx context.Context, scope Scope, key Key) (Showing, error)
 // ShowID is Show for somebody who knows nothing but the id, which is what logs say of an operation. What the store does not find any more is looked for
 // in the audit trail. If nothing is known of the id, the record is Absent, and its Identity has no Service, Principal and Key.
 //
-// A store that is no [store.Finder] finds what the trail has; for the rest the error wraps [ErrConfig].
+// Over a store that is no [store.Finder] the open and the unknown records are gone through, so that whatever waits for somebody is found. A done one that nobody
+// has decided about is not: that the id may be one's is an error that wraps [ErrConfig].
 func (g *Guard) ShowID(ctx context.Context, id store.ID) (Showing, error) {
 	nothing := Showing{Record: store.Record{Identity: store.Identity{ID: id}}}
 	if id == (store.ID{}) { // the trail would take it for all operations
@@ -51,13 +52,39 @@ func (g *Guard) ShowID(ctx context.Context, id store.ID) (Showing, error) {
 			return Showing{}, err
 		case len(page.Entries) > 0:
 			who = page.Entries[0].Who
-		case !finds:
-			return Showing{}, &Error{Op: "show", Err: ErrConfig, Hint: "this store does not find operations by their id alone: give service, principal and key"}
-		default:
+		case finds:
 			return nothing, nil
 		}
 	}
+	if who.ID == (store.ID{}) {
+		var err error
+		if who, err = g.seek(ctx, id); err != nil {
+			return Showing{}, err
+		}
+	}
 	return g.show(ctx, who)
+}
+
+// seek looks for an id where a store has no index of them. The open records come first: one that lapses meanwhile is met among the unknown.
+func (g *Guard) seek(ctx context.Context, id store.ID) (store.Identity, error) {
+	for _, class := range []store.Class{store.ClassOpen, store.ClassUnknown} {
+		for q := (RecordsRequest{Class: class, Limit: store.MaxPage}); ; {
+			page, err := g.Records(ctx, q)
+			if err != nil {
+				return store.Identity{}, err
+			}
+			for _, r := range page.Records {
+				if r.ID == id {
+					return r.Identity, nil
+				}
+			}
+			if q.Cursor = page.Next; q.Cursor == "" {
+				break
+			}
+		}
+	}
+	return store.Identity{}, &Error{Op: "show", Err: ErrConfig,
+		Hint: "nothing open or unknown has this id, and this store does not find what is done by its id alone: give service, principal and key"}
 }
 
 func (g *Guard) show(ctx context.Context, who store.Identity) (Showing, error) {

@@ -35,7 +35,7 @@ all that is known of it, with its key.`,
   onceward keys list --state unknown --all -o jsonl`,
 	}, &l.desk, l.run)
 	flags := cmd.Flags()
-	flags.StringVar(&l.state, "state", "", "`state`: unknown, open (claimed or started) or done (default the unknown, then the open)")
+	flags.StringVar(&l.state, "state", "", "`state`: unknown, open (claimed or started) or, where the store lists them, done (default the unknown, then the open)")
 	flags.StringVar(&l.service, "service", "", "`name` of the guarded service (default all)")
 	flags.StringVar(&l.principal, "principal", "", "`name` of who called (default all)")
 	flags.DurationVar(&l.olderThan, "older-than", 0, "`time` since it first came, by the store's clock, like 1h30m")
