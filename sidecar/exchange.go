@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/onceward/onceward"
 )
@@ -47,13 +48,15 @@ func (f *forwarder) stream() http.Handler {
 }
 
 // once passes on what the middleware has decided to carry out. The reply is read whole before it counts as one.
-func (f *forwarder) once(maxReply int64) http.Handler {
+func (f *forwarder) once(maxReply int64, timeout time.Duration) http.Handler {
 	proxy := f.reverse(once{f.up}, f.markKeyed, func(resp *http.Response) error { return f.readWhole(resp, maxReply) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		out := newLeaving(w, timeout)
+		ctx := context.WithValue(r.Context(), leavingKey{}, out)
 		if body, ok := r.Body.(io.ReaderAt); ok {
-			r = r.WithContext(context.WithValue(r.Context(), heldBody{}, body))
+			ctx = context.WithValue(ctx, heldBody{}, body)
 		}
-		proxy.ServeHTTP(w, r)
+		proxy.ServeHTTP(&heldBack{w, out}, r.WithContext(ctx))
 	})
 }
 
@@ -108,31 +111,34 @@ func (f *forwarder) readWhole(resp *http.Response, maxReply int64) error {
 	case endsWithConnection(resp) && !f.cfg.CloseDelimited:
 		return errNoEnd
 	}
-	if resp.Body != http.NoBody {
-		resp.Body = &reading{resp.Body, timerOf(resp.Request.Context())}
+	if resp.Body == http.NoBody {
+		return nil
 	}
-	switch {
-	case isStream(resp), resp.ContentLength > maxReply, resp.Body == http.NoBody:
+	ctx := resp.Request.Context()
+	out, body := leavingOf(ctx), &reading{resp.Body, timerOf(ctx)}
+	if isStream(resp) || resp.ContentLength > maxReply {
+		resp.Body = &paced{ReadCloser: body, leaving: out}
 		return nil
 	}
 	var buf bytes.Buffer
 	if resp.ContentLength > 0 {
-		buf.Grow(int(min(resp.ContentLength, inOnePacket)) + bytes.MinRead)
+		buf.Grow(int(resp.ContentLength) + bytes.MinRead)
 	}
-	n, err := io.Copy(&buf, io.LimitReader(resp.Body, maxReply+1))
+	n, err := io.Copy(&buf, io.LimitReader(body, maxReply+1))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w after %d bytes: %w", errCut, n, err)
 	case n > maxReply:
-		resp.Body = struct {
+		resp.Body = &paced{leaving: out, ReadCloser: struct {
 			io.Reader
 			io.Closer
-		}{io.MultiReader(&buf, resp.Body), resp.Body}
+		}{io.MultiReader(&buf, body), body}}
 		return nil
 	}
+	out.whole = true
 	resp.Body.Close() // fills in the trailers
 	if stillOpen(resp.Header, buf.Bytes()) {
-		verdictOf(resp.Request.Context()).say(onceward.EndDoubt)
+		verdictOf(ctx).say(onceward.EndDoubt)
 	}
 	if len(resp.Trailer) == 0 {
 		resp.ContentLength = n

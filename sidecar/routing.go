@@ -91,7 +91,7 @@ func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch
 	if err != nil {
 		return nil, err
 	}
-	p.once = mw(f.once(int64(cfg.MaxReply)))
+	p.once = mw(f.once(int64(cfg.MaxReply), cfg.Timeout))
 	if cfg.Scope == scopeJWT {
 		p.once = known(who, func(r *http.Request, err error) { watch.refusal(r.Context(), p.name, "keys-unavailable", err) }, p.once)
 	}

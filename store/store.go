@@ -106,7 +106,7 @@ type Desk interface {
 }
 
 // Finder is what a [Store] may be besides: one that finds an operation by nothing but its id, which is what logs say of it. A store that cannot
-// do so without visiting other operations' records leaves it out; a guard then says that it needs the whole name.
+// do so without visiting other operations' records leaves it out; a guard then finds by their id only what is open, unknown or in the trail.
 type Finder interface {
 	// Find returns the identity of the record with id; the zero Identity if there is none. It changes nothing.
 	//
