@@ -26,6 +26,7 @@ type capture struct {
 
 	mu       sync.Mutex
 	mayLeave bool        // bytes may go out before the record is done
+	buffered bool        // none may, whatever happens
 	ended    bool        // the handler has returned: the fields are the middleware's alone
 	before   http.Header // out's header as outer middleware left it, once it has been changed; see outer
 	fixed    http.Header // header as of WriteHeader
@@ -37,14 +38,15 @@ type capture struct {
 	sent     int    // bytes of body that have gone out
 	live     bool   // the header has gone out
 	overflow bool   // the reply is too large to keep
+	dropped  bool   // and nothing of it may leave early, so that nobody gets it
 	room     snapshotRoom
 }
 
-// begin makes c the writer for one run. Before HTTP/1.1 a reply that was cut looks like one that has ended, so nothing leaves early.
+// begin makes c the writer for one run. Before HTTP/1.1 a reply without a length that was cut looks like one that has ended, so nothing leaves early.
 func (c *capture) begin(out http.ResponseWriter, r *http.Request, a onceward.Attempt) {
 	c.out, c.maxReply, c.declared = out, a.MaxReply, -1
 	c.http2, c.chunks = r.ProtoMajor >= 2, r.ProtoMajor == 1 && r.ProtoMinor >= 1
-	c.mayLeave = !a.Buffered && r.ProtoAtLeast(1, 1)
+	c.buffered, c.mayLeave = a.Buffered, !a.Buffered && r.ProtoAtLeast(1, 1)
 	c.header = make(http.Header)
 	for name, values := range out.Header() {
 		if name != HeaderWindow { // ours, whatever the handler does
@@ -126,13 +128,28 @@ func (c *capture) Write(p []byte) (int, error) {
 		return 0, http.ErrContentLength
 	}
 	c.written += int64(len(p))
+	if !c.dropped {
+		c.keep(p)
+	}
+	return len(p), nil
+}
+
+// keep appends p to what is kept. What is too long for that goes out as it comes. Where it must not, because a client of HTTP/1.0 would take a
+// cut for the end, it is given up: memory is for what can be kept.
+func (c *capture) keep(p []byte) {
+	if c.body == nil && c.declared > int64(len(p)) && c.declared <= int64(c.maxReply) {
+		c.body = make([]byte, 0, c.declared)
+	}
 	c.body = append(c.body, p...)
-	if len(c.body) > c.maxReply && c.mayLeave {
+	switch {
+	case len(c.body) <= c.maxReply || c.buffered:
+	case c.mayLeave, c.declared >= 0 && c.fixed.Get("Transfer-Encoding") == "":
 		c.overflow = true
 		c.push()
 		c.body, c.sent = append(c.body[:0], c.body[c.sent:]...), 0
+	default:
+		c.overflow, c.dropped, c.body = true, true, nil
 	}
-	return len(p), nil
 }
 
 // FlushError sends what has been written so far, but never the end of the reply. It is [http.ErrNotSupported] where nothing may leave before

@@ -88,6 +88,8 @@ func (s *serving) serve(call onceward.Call) {
 		panic(http.ErrAbortHandler)
 	case err != nil:
 		writeProblem(s.w, err)
+	case s.own != nil && !result.Replayed && s.own.dropped && result.Standing == onceward.Saved:
+		writeProblem(s.w, &onceward.Error{Op: "do", Key: call.Key, Err: onceward.ErrReplyNotKept, Hint: "the operation is done; its reply is too long for HTTP/1.0; read its result from the service"})
 	case s.own != nil && !result.Replayed && !s.own.whole():
 		// HTTP/1.1 shows a body that is too short; the end of an HTTP/2 stream looks like any other.
 		if bodyAllowed(s.own.status) {
