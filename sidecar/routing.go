@@ -85,7 +85,7 @@ func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch
 	}
 	scope := oncehttp.Principal(cfg.Service, func(r *http.Request) (string, error) { return ask(r) })
 	mw, err := oncehttp.Middleware(judging{p.guard}, scope, oncehttp.Config{
-		Methods: p.methods, MaxBody: int64(cfg.MaxBody), Statuses: route.statuses(), DropHeaders: route.DropHeaders, KeepHeaders: route.KeepHeaders,
+		Methods: p.methods, MaxBody: int64(cfg.MaxBody), Statuses: route.statuses(cfg.Scope), DropHeaders: route.DropHeaders, KeepHeaders: route.KeepHeaders,
 		Refused: func(r *http.Request, problem string, err error) { watch.refusal(r.Context(), p.name, problem, err) },
 	})
 	if err != nil {
@@ -128,9 +128,13 @@ func set[T any](at, to *T) {
 	}
 }
 
-// statuses is the route's own word on what a status means.
-func (r Route) statuses() map[int]onceward.Ending {
+// statuses is the route's own word on what a status means. Where the upstream alone checks the password, a 403 may be about a wrong one: it must not
+// become the reply to whose name was used.
+func (r Route) statuses(scope string) map[int]onceward.Ending {
 	out := make(map[int]onceward.Ending)
+	if scope == scopeBasic {
+		out[http.StatusForbidden] = onceward.EndFree
+	}
 	for ending, statuses := range map[onceward.Ending][]int{onceward.EndSave: r.Save, onceward.EndFree: r.Free, onceward.EndDoubt: r.Doubt} {
 		for _, s := range statuses {
 			out[s] = ending

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -122,4 +123,24 @@ func TestBasicIsTheName(t *testing.T) {
 	if got := b.principals(); got != "basic:alice" {
 		t.Errorf("principals %q", got)
 	}
+}
+
+// A 403 may be the upstream's word on a wrong password: neither a stranger's nor one's own may become the reply to the name.
+func TestAWrongPasswordBurnsNoKey(t *testing.T) {
+	up := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != "secret" {
+			w.WriteHeader(403)
+			return
+		}
+		w.WriteHeader(201)
+	})
+	const wrong, right = "Authorization: Basic YWxpY2U6d3Jvbmc=", "Authorization: Basic YWxpY2U6c2VjcmV0"
+	b := start(t, up.URL, func(c *Config) {
+		c.Scope, c.Routes = "basic", []Route{{Match: "POST /kept", Save: []int{403}}}
+	})
+	b.expect(b.send("POST", "/orders", "another wish", "Idempotency-Key: k", wrong), 403, "freed")
+	b.expect(b.send("POST", "/orders", "x", "Idempotency-Key: k", right), 201, "saved")
+	b.expect(b.send("POST", "/kept", "x", "Idempotency-Key: l", wrong), 403, "saved") // a route may say otherwise
+	b = start(t, up.URL, nil)
+	b.expect(b.post("k", "x"), 403, "saved") // there the caller is known, and this is the answer
 }
