@@ -35,7 +35,7 @@ func (f *forwarder) stream() http.Handler {
 	proxy := f.reverse(streaming{f.up}, func(p *httputil.ProxyRequest) {
 		tunnels(p.Out.Header)
 		if f.cfg.ChildKey != "" {
-			p.Out.Header.Del(f.cfg.ChildKey)
+			dropSpellings(p.Out.Header, f.cfg.ChildKey)
 		}
 	}, f.streams.began)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,6 +69,7 @@ func (f *forwarder) reverse(transport http.RoundTripper, change func(*httputil.P
 			if !f.cfg.RewriteHost {
 				p.Out.Host = p.In.Host
 			}
+			f.cfg.putBack(p.Out.Header, p.In.Header)
 			forward(p, f.trusted)
 			f.cfg.dropForeignScope(p.Out.Header, p.In, f.trusted)
 			change(p)
@@ -89,7 +90,7 @@ func (f *forwarder) markKeyed(p *httputil.ProxyRequest) {
 	if f.cfg.ChildKey == "" {
 		return
 	}
-	p.Out.Header.Del(f.cfg.ChildKey)
+	dropSpellings(p.Out.Header, f.cfg.ChildKey)
 	if child, err := onceward.Child(p.In.Context(), step); err == nil {
 		p.Out.Header.Set(f.cfg.ChildKey, child.Text())
 	}

@@ -11,9 +11,9 @@ import (
 func forward(p *httputil.ProxyRequest, trusted peers) {
 	gateway := trusted.trust(p.In)
 	for name, values := range p.In.Header {
-		if name == "Forwarded" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-") {
-			p.Out.Header.Del(name)
-			if gateway {
+		if known := spelling(name); known == "Forwarded" || known == "X-Real-Ip" || strings.HasPrefix(known, "X-Forwarded-") {
+			delete(p.Out.Header, name)
+			if gateway && name == known { // a gateway's own are spelt like this; others it may have passed on
 				p.Out.Header[name] = values
 			}
 		}

@@ -205,12 +205,12 @@ func TestTheUpstreamGetsAChildKey(t *testing.T) {
 	up := serving(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(504) })
 	b := start(t, up.URL, func(c *Config) { c.OnLapse = LapseRerun })
 	for _, key := range []string{"a", "a", "b"} {
-		b.send("POST", "/", "x", "Idempotency-Key: "+key, "X-User: alice", "Onceward-Child-Key: forged")
+		b.send("POST", "/", "x", "Idempotency-Key: "+key, "X-User: alice", "Onceward-Child-Key: forged", "Onceward_Child_Key: forged")
 	}
-	b.send("GET", "/", "", "Onceward-Child-Key: forged")
+	b.send("GET", "/", "", "Onceward-Child-Key: forged", "Onceward_Child_Key: forged")
 	var got []string
 	for _, r := range up.arrived() {
-		got = append(got, r.Header.Get("Onceward-Child-Key"))
+		got = append(got, r.Header.Get("Onceward-Child-Key")+r.Header.Get("Onceward_child_key"))
 	}
 	if len(got) != 4 || got[0] == "" || got[0] != got[1] || got[0] == got[2] || got[0] == "forged" || got[3] != "" {
 		t.Errorf("child keys %q: want one for each operation, the same in each run, and never the client's", got)

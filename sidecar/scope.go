@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/onceward/onceward/oncehttp"
 )
 
 // Kinds of a scope. A principal begins with its kind, so that those of two kinds never meet.
@@ -147,15 +149,43 @@ func whoCert(r *http.Request) (string, error) {
 }
 
 // dropForeignScope takes off a header that names the caller if it does not come from a gateway: the upstream must not believe
-// it because the proxy passes it on.
+// it because the proxy passes it on. Other spellings of its name are nobody's.
 func (c Config) dropForeignScope(h http.Header, in *http.Request, trusted peers) {
 	name, isHeader := strings.CutPrefix(c.Scope, scopeHeader)
-	if !isHeader || slices.Contains(credentials, http.CanonicalHeaderKey(name)) || trusted.trust(in) {
+	if !isHeader || slices.Contains(credentials, http.CanonicalHeaderKey(name)) {
 		return
 	}
+	own := h[http.CanonicalHeaderKey(name)]
+	dropSpellings(h, name)
+	if own != nil && trusted.trust(in) {
+		h[http.CanonicalHeaderKey(name)] = own
+	}
+}
+
+// spelling is a header's name as CGI and WSGI have it, to which "_" and "-" are one.
+func spelling(name string) string {
+	return http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+}
+
+// dropSpellings takes off every header that CGI and WSGI take for the one of this name.
+func dropSpellings(h http.Header, name string) {
+	name = spelling(name)
 	for other := range h {
-		if strings.EqualFold(strings.ReplaceAll(other, "_", "-"), strings.ReplaceAll(name, "_", "-")) { // to CGI and WSGI they are one
+		if spelling(other) == name {
 			delete(h, other)
+		}
+	}
+}
+
+// putBack gives the upstream what a client's Connection header has taken away: what the proxy has gone by.
+func (c Config) putBack(out, in http.Header) {
+	names := []string{oncehttp.HeaderKey, "Authorization"}
+	if name, isHeader := strings.CutPrefix(c.Scope, scopeHeader); isHeader {
+		names = append(names, http.CanonicalHeaderKey(name))
+	}
+	for _, name := range names {
+		if values, ok := in[name]; ok {
+			out[name] = values
 		}
 	}
 }

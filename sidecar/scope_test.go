@@ -57,6 +57,10 @@ func TestOnlyAGatewaySaysWhoCalls(t *testing.T) {
 	if h := up.arrived()[0].Header; h.Get("X-User") != "" || h.Get("X_User") != "" {
 		t.Errorf("the upstream is told by a stranger who calls: %v", h)
 	}
+	start(t, up.URL, nil).send("GET", "/", "", "X-User: alice", "X_User: bob")
+	if h := up.arrived()[1].Header; h.Get("X-User") != "alice" || h.Get("X_User") != "" {
+		t.Errorf("what a gateway says, and what it has passed on: %v", h)
+	}
 	open := start(t, up.URL, func(c *Config) { c.TrustedPeers, c.AllowAnonymous = []string{"10.0.0.0/8"}, true })
 	if a := open.post("k", "x"); !a.is(403) {
 		t.Errorf("whoever claims to be another is not anonymous: %d", a.StatusCode)
@@ -143,4 +147,14 @@ func TestAWrongPasswordBurnsNoKey(t *testing.T) {
 	b.expect(b.send("POST", "/kept", "x", "Idempotency-Key: l", wrong), 403, "saved") // a route may say otherwise
 	b = start(t, up.URL, nil)
 	b.expect(b.post("k", "x"), 403, "saved") // there the caller is known, and this is the answer
+}
+
+// A client's Connection header does not take from the upstream what the proxy has gone by.
+func TestConnectionTakesNothingAway(t *testing.T) {
+	up := serving(t, nil)
+	b := start(t, up.URL, nil)
+	b.raw(t, "POST /orders HTTP/1.1\r\nHost: x\r\nX-User: alice\r\nIdempotency-Key: k\r\nConnection: close, X-User, Idempotency-Key, X-Other\r\nX-Other: x\r\nContent-Length: 1\r\n\r\nx")
+	if h := up.arrived()[0].Header; h.Get("X-User") != "alice" || h.Get("Idempotency-Key") != "k" || h.Get("X-Other") != "" {
+		t.Errorf("the upstream gets %v", h)
+	}
 }

@@ -153,7 +153,7 @@ func TestAnUpstreamOverTLS(t *testing.T) {
 
 func TestWhereARequestComesFrom(t *testing.T) {
 	up := serving(t, nil)
-	ask := []string{"X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.example", "Forwarded: for=1.2.3.4;proto=https", "X-Forwarded-Prefix: /x"}
+	ask := []string{"X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.example", "Forwarded: for=1.2.3.4;proto=https", "X-Forwarded-Prefix: /x", "X_Forwarded_For: 6.6.6.6", "X-Real_IP: 6.6.6.6"}
 	for _, trusted := range []bool{true, false} {
 		b := start(t, up.URL, func(c *Config) {
 			c.Scope = "global"
@@ -171,6 +171,11 @@ func TestWhereARequestComesFrom(t *testing.T) {
 			want = map[string]string{
 				"X-Forwarded-For": "1.2.3.4, 127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example",
 				"Forwarded": "for=1.2.3.4;proto=https, " + own, "X-Forwarded-Prefix": "/x",
+			}
+		}
+		for name := range h {
+			if strings.Contains(name, "_") {
+				t.Errorf("trusted %v: %s got through, which CGI takes for another", trusted, name)
 			}
 		}
 		for name, value := range want {
