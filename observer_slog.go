@@ -2,6 +2,7 @@ package onceward
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 )
 
@@ -19,7 +20,7 @@ var standingNames = [...]string{"refused", Saved: "saved", Freed: "freed", Doubt
 
 func logCall(ctx context.Context, l *slog.Logger, e CallEvent) {
 	level := slog.LevelDebug
-	if e.Err != nil && FateOf(e.Err) == Unknown {
+	if e.Err != nil && FateOf(e.Err) == Unknown && !errors.Is(e.Err, ErrInProgress) && !errors.Is(e.Err, ErrKeyReused) { // those are answers to a copy, which wait for nobody here
 		level = slog.LevelWarn
 	}
 	if !l.Enabled(ctx, level) {

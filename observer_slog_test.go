@@ -58,3 +58,17 @@ func TestLogsTellWhatHappenedAndNoSecrets(t *testing.T) {
 		}
 	}
 }
+
+// What a copy is told of the running call, or another request of the key's first one, happens at any client's will. What nobody can tell is for somebody.
+func TestOnlyWhatWaitsForSomebodyIsAWarning(t *testing.T) {
+	for err, want := range map[error]string{
+		onceward.ErrInProgress: "DEBUG", onceward.ErrKeyReused: "DEBUG", onceward.ErrOutcomeUnknown: "WARN", onceward.ErrReplyNotSaved: "WARN",
+	} {
+		var out bytes.Buffer
+		o := onceward.LogObserver(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
+		o.Call(ctx, onceward.CallEvent{Err: &onceward.Error{Op: "do", Err: err}})
+		if !strings.Contains(out.String(), "level="+want) {
+			t.Errorf("%v: %s, want level %s", err, out.String(), want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -178,10 +179,16 @@ func (f *forwarder) failed(w http.ResponseWriter, r *http.Request, err error) {
 		detail = "The upstream's reply has no length: nobody can tell whether it is whole."
 	}
 	if verdict != nil || r.Context().Err() == nil { // else the client has gone
-		f.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream failed", slog.Int("status", status), slog.String("error", err.Error()))
+		f.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream failed", slog.Int("status", status), slog.String("error", unquoted(err)))
 	}
 	refuse(w, status, detail)
 }
+
+// quotation is what net/http repeats, in quotes, of a reply that it cannot read.
+var quotation = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// unquoted is an error for the log, without what the upstream has sent.
+func unquoted(err error) string { return quotation.ReplaceAllString(err.Error(), `"…"`) }
 
 // buffers keeps the buffers in which replies are copied.
 type buffers struct{ pool sync.Pool }

@@ -100,7 +100,15 @@ func (p *Proxy) use(ctx context.Context, cfg Config) error {
 
 // Reload puts another configuration in place of the one at work; requests under way end with the one that they came under. On an error nothing changes.
 func (p *Proxy) Reload(ctx context.Context, cfg Config) error {
-	err := cfg.Validate()
+	return p.ReloadFrom(ctx, func() (Config, error) { return cfg, nil })
+}
+
+// ReloadFrom is [Proxy.Reload] for a configuration that has to be read first. An error of load is counted as a configuration that was refused.
+func (p *Proxy) ReloadFrom(ctx context.Context, load func() (Config, error)) error {
+	cfg, err := load()
+	if err == nil {
+		err = cfg.Validate()
+	}
 	if err == nil {
 		cfg = cfg.fitting(p.store)
 		err = p.started.fixedBy(cfg)

@@ -62,3 +62,29 @@ func TestRefusalsAreCountedAndExplained(t *testing.T) {
 		t.Errorf("%d arrived", n)
 	}
 }
+
+// Of a reply that cannot be read the log has what is wrong with it, and nothing of what it says.
+func TestTheLogDoesNotQuoteTheUpstream(t *testing.T) {
+	for _, reply := range []string{
+		"HTTP/1.1 200 OK\r\nSECRET\r\n\r\n", "HTTP/1.1 SECRET\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: SECRET\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: SECRET\r\n\r\n",
+		"HTTP/9 SECRET\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nSECRET\r\n", "HTTP/1.1 200 OK\r\nSe cret \"SECRET: x\r\n\r\n",
+	} {
+		var log bytes.Buffer
+		cfg := Default()
+		cfg.Upstream, cfg.Scope = raw(t, func(int) (string, bool) { return reply, false }).url(), "global"
+		p, err := New(t.Context(), memstore.New(memstore.Config{}), cfg, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(p)
+		b := &bench{t: t, url: server.URL}
+		b.expect(b.send("POST", "/", "x", "Idempotency-Key: k"), 502, "doubted")
+		server.Close()
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if text := log.String(); strings.Contains(text, "SECRET") || !strings.Contains(text, "upstream failed") {
+			t.Errorf("%q: the log says %s", reply, text)
+		}
+	}
+}

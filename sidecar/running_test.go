@@ -167,6 +167,13 @@ func TestAReloadChangesRoutesAndAWrongOneNothing(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
+	if err := b.proxy.ReloadFrom(t.Context(), func() (Config, error) { return Config{}, errors.New("not YAML") }); err == nil {
+		t.Error("what cannot be read is used")
+	}
+	_, metrics := get(t, b.admin(func(*http.Request) (string, error) { return "", errors.New("nobody") }), "/metrics")
+	if !strings.Contains(metrics, `onceward_reloads_total{result="refused"} 4`) {
+		t.Error("refused files are not counted")
+	}
 	b.expect(b.post("k", "x"), 201, "saved") // as before
 	next := cfg
 	next.Key, next.Routes = KeyOptional, []Route{{Match: "POST /orders", MaxBody: new(Bytes(3))}}

@@ -95,6 +95,11 @@ func runProxy(cmd *cobra.Command, from sidecar.Sources, check bool) error {
 	} else {
 		slog.SetDefault(log) // and with it what libraries say by package log
 	}
+	hangups := make(chan os.Signal, 1)
+	if !check {
+		signal.Notify(hangups, syscall.SIGHUP) // one that comes before the proxy is there must not end it
+		defer signal.Stop(hangups)
+	}
 	s, err := open(ctx, cfg.Store, cfg.Service)
 	if err != nil {
 		return err
@@ -107,7 +112,7 @@ func runProxy(cmd *cobra.Command, from sidecar.Sources, check bool) error {
 		fmt.Fprint(cmd.OutOrStdout(), strings.Join(p.Guarantees(), "\n"))
 		return p.Close(ctx)
 	}
-	defer reloadOnHangup(ctx, p, from, log)()
+	defer reloadOnHangup(ctx, hangups, p, from, log)()
 	return p.Run(ctx)
 }
 
@@ -126,17 +131,12 @@ func loadProxy(from sidecar.Sources) (sidecar.Config, error) {
 }
 
 // reloadOnHangup reads the settings again at each SIGHUP until stop is called. A wrong file changes nothing.
-func reloadOnHangup(ctx context.Context, p *sidecar.Proxy, from sidecar.Sources, log *slog.Logger) (stop func()) {
-	hangups, ended := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(hangups, syscall.SIGHUP)
+func reloadOnHangup(ctx context.Context, hangups chan os.Signal, p *sidecar.Proxy, from sidecar.Sources, log *slog.Logger) (stop func()) {
+	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		for range hangups {
-			cfg, err := loadProxy(from)
-			if err == nil {
-				err = p.Reload(ctx, cfg)
-			}
-			if err != nil {
+			if err := p.ReloadFrom(ctx, func() (sidecar.Config, error) { return loadProxy(from) }); err != nil {
 				log.Error("the settings are not used, the old ones stay", slog.String("error", err.Error()))
 				continue
 			}
