@@ -77,7 +77,7 @@ func (s *Store) each(ctx context.Context, op string, x script, args func(shard i
 		if isRedis(got.Error(), "NOSCRIPT") || isRedis(got.Error(), "TRYAGAIN") {
 			got = s.run(ctx, x, []string{s.tags[i] + "w"}, args(i)...)
 		}
-		reply, err := s.shardReply(op, got)
+		reply, err := s.shardReply(op, i, got)
 		if err == nil {
 			err = take(i, reply)
 		}
@@ -92,12 +92,12 @@ func (s *Store) each(ctx context.Context, op string, x script, args func(shard i
 func (s *Store) on(ctx context.Context, op string, shard int, x script, args ...string) ([]rueidis.RedisMessage, error) {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	reply, err := s.shardReply(op, s.run(ctx, x, []string{s.tags[shard] + "w"}, args...))
+	reply, err := s.shardReply(op, shard, s.run(ctx, x, []string{s.tags[shard] + "w"}, args...))
 	return reply, failed(op, err)
 }
 
 // shardReply reads a reply that begins with the server's time.
-func (s *Store) shardReply(op string, got rueidis.RedisResult) ([]rueidis.RedisMessage, error) {
+func (s *Store) shardReply(op string, shard int, got rueidis.RedisResult) ([]rueidis.RedisMessage, error) {
 	reply, err := got.ToArray()
 	if err != nil {
 		return nil, err
@@ -112,11 +112,11 @@ func (s *Store) shardReply(op string, got rueidis.RedisResult) ([]rueidis.RedisM
 	case len(at) != 6:
 		return nil, fmt.Errorf("%w (%s)", ErrForgotten, lostHint)
 	}
-	s.last.See(read48(at))
+	s.see(shard, read48(at))
 	return reply, nil
 }
 
-// begin is how the arguments of every script begin: the time last seen, and by what its shards know the store.
-func (s *Store) begin(b []byte) []byte {
-	return append(append48(b, s.last.Newest()), s.name...)
+// begin is how the arguments of every script begin: the time last seen of its shard, and by what its shards know the store.
+func (s *Store) begin(b []byte, shard int) []byte {
+	return append(append48(b, s.newest(shard)), s.name...)
 }

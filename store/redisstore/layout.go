@@ -53,9 +53,10 @@ func crc16(s string) (sum uint16) {
 }
 
 // shard is the tag of the record's shard.
-func (l *layout) shard(id store.ID) string {
-	return l.tags[(int(id[0])<<8|int(id[1]))%len(l.tags)]
-}
+func (l *layout) shard(id store.ID) string { return l.tags[l.number(id)] }
+
+// number is that of the record's shard.
+func (l *layout) number(id store.ID) int { return (int(id[0])<<8 | int(id[1])) % len(l.tags) }
 
 const layoutFormat = "1"
 

@@ -84,12 +84,13 @@ func (s *Store) List(ctx context.Context, q store.ListRequest) (store.Page, erro
 
 // rawPage reads the records of a class behind a place, as many as can be put in order: to where the first shard's page ends that has more.
 func (s *Store) rawPage(ctx context.Context, q store.ListRequest, after place) (all []store.Record, more bool, now store.Time, err error) {
-	b := s.begin(nil)
-	b = append48(append(b, byte(q.Class)), after.at)
-	b = binary.BigEndian.AppendUint32(b, uint32(q.Limit)) //nolint:gosec // at most MaxPage
-	args := []string{rueidis.BinaryString(b), string(after.id[:])}
+	args := func(shard int) []string {
+		b := append48(append(s.begin(nil, shard), byte(q.Class)), after.at)
+		b = binary.BigEndian.AppendUint32(b, uint32(q.Limit)) //nolint:gosec // at most MaxPage
+		return []string{rueidis.BinaryString(b), string(after.id[:])}
+	}
 	var bound place
-	err = s.each(ctx, "list", s.scripts.list, func(int) []string { return args }, func(_ int, reply []rueidis.RedisMessage) error {
+	err = s.each(ctx, "list", s.scripts.list, args, func(_ int, reply []rueidis.RedisMessage) error {
 		at, _ := reply[0].AsBytes()
 		now = max(now, read48(at))
 		var last map[byte]place // of each index: each is in order, and may have been cut

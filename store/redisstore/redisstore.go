@@ -23,9 +23,7 @@ type Store struct {
 	turn              atomic.Int64 // at which shard the next Purge begins
 	*layout
 
-	// last is the newest time of a server that this process has seen. Each call hands it over, and is answered nothing older: X4, for all that this process
-	// is told, also if a server's clock is set back, or a Cluster's clocks differ.
-	last store.Latest
+	clocks
 
 	connections connections
 	checked     atomic.Int64  // how many connections had been made when the server was last looked at
@@ -74,6 +72,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.shards, s.one = make([]store.Latest, len(s.tags)), !s.cluster
 	_, err = s.counts(ctx) // the anchors are there, and scripts may be run
 	return err
 }

@@ -20,8 +20,8 @@ type counts struct {
 
 func (s *Store) counts(ctx context.Context) (counts, error) {
 	c := counts{watermark: map[string]store.Time{}, done: map[string]int64{}}
-	args := []string{rueidis.BinaryString(s.begin(nil))}
-	err := s.each(ctx, "stats", s.scripts.stats, func(int) []string { return args }, func(_ int, reply []rueidis.RedisMessage) error {
+	args := func(shard int) []string { return []string{rueidis.BinaryString(s.begin(nil, shard))} }
+	err := s.each(ctx, "stats", s.scripts.stats, args, func(_ int, reply []rueidis.RedisMessage) error {
 		at, err := reply[0].AsBytes()
 		if err != nil || len(reply) < 5 {
 			return errApart

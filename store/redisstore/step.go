@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -60,7 +61,7 @@ func (s *Store) ask(ctx context.Context, x script, who store.Identity, keys []st
 	}
 	r.code = b[0]
 	r.env = store.Env{Now: read48(b[1:]), Watermark: read48(b[7:]), Dead: r.code&isDead != 0}
-	s.last.See(r.env.Now)
+	s.see(s.number(who.ID), r.env.Now)
 	r.found, err = decode(value, who)
 	return r, err
 }
@@ -78,7 +79,7 @@ func (s *Store) knowing(ctx context.Context, x script, keys, args []string) (sai
 			return nil, nil, fmt.Errorf("%w (%s)", ErrForgotten, lostHint)
 		}
 		tag := keys[0][:len(keys[0])-1-len(store.ID{})]
-		if _, err := s.shardReply("introduce", s.run(ctx, s.scripts.introduce, []string{tag + "w"}, rueidis.BinaryString(s.begin(nil)), args[1])); err != nil {
+		if _, err := s.shardReply("introduce", slices.Index(s.tags, tag), s.run(ctx, s.scripts.introduce, []string{tag + "w"}, args[0][:6+nameSize], args[1])); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -143,7 +144,7 @@ func (s *Store) claimArgs(q store.ClaimRequest) []string {
 	if len(q.Fingerprints) > 0 {
 		first = q.Fingerprints[0]
 	}
-	b := s.begin(make([]byte, 0, 140+33*len(q.Fingerprints)+len(q.Service)+len(q.Principal)+len(q.Key)))
+	b := s.begin(make([]byte, 0, 140+33*len(q.Fingerprints)+len(q.Service)+len(q.Principal)+len(q.Key)), s.number(q.ID))
 	b = append(b, q.Token[:]...)
 	b = binary.BigEndian.AppendUint64(b, store.FirstVersion(q.Token))
 	b = append48(b, until)
@@ -163,7 +164,7 @@ func (s *Store) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answ
 		return store.Answer{}, err
 	}
 	pure := func(r store.Record, env store.Env) store.Step { return store.Advance(r, q, env) }
-	b := append(s.begin(make([]byte, 0, 64)), q.Token[:]...)
+	b := append(s.begin(make([]byte, 0, 64), s.number(q.ID)), q.Token[:]...)
 	if q.Op == store.OpComplete {
 		b = append(b, byte(q.End))
 		b = append48(append48(b, up(q.Window)+up(q.Guard)), up(s.config.bucket))
@@ -212,7 +213,7 @@ func (s *Store) decideArgs(q store.DecideRequest) []string {
 			end = store.EndReplyNotKept
 		}
 	}
-	b := append(s.begin(make([]byte, 0, 128)), q.Token[:]...)
+	b := append(s.begin(make([]byte, 0, 128), s.number(q.ID)), q.Token[:]...)
 	b = binary.BigEndian.AppendUint64(b, store.FirstVersion(q.Token))
 	b = append(b, byte(q.Decision))
 	b = binary.BigEndian.AppendUint64(b, q.Version)
@@ -232,7 +233,7 @@ func (s *Store) Get(ctx context.Context, who store.Identity) (store.Answer, erro
 	if err := who.Validate(); err != nil {
 		return store.Answer{}, err
 	}
-	r, err := s.ask(ctx, s.scripts.get, who, s.getKeys(who), []string{rueidis.BinaryString(s.begin(nil)), who.Service})
+	r, err := s.ask(ctx, s.scripts.get, who, s.getKeys(who), []string{rueidis.BinaryString(s.begin(nil, s.number(who.ID))), who.Service})
 	if err != nil {
 		return store.Answer{}, failed("get", err)
 	}

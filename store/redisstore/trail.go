@@ -29,7 +29,7 @@ func (s *Store) Trail(ctx context.Context, q store.TrailRequest) (store.TrailPag
 		return s.trailOf(ctx, q, from)
 	}
 	var all []told
-	err = s.each(ctx, "trail", s.scripts.trail, func(i int) []string { return s.trailArgs(from[i], q.Limit+1) }, func(i int, reply []rueidis.RedisMessage) error {
+	err = s.each(ctx, "trail", s.scripts.trail, func(i int) []string { return s.trailArgs(i, from[i], q.Limit+1) }, func(i int, reply []rueidis.RedisMessage) error {
 		entries, err := decodeEntries(i, reply[1:])
 		all = append(all, entries...)
 		return err
@@ -52,9 +52,9 @@ func (s *Store) Trail(ctx context.Context, q store.TrailRequest) (store.TrailPag
 
 // trailOf reads the entries of one id, which stand in one shard.
 func (s *Store) trailOf(ctx context.Context, q store.TrailRequest, from []uint64) (page store.TrailPage, err error) {
-	shard := slices.Index(s.tags, s.shard(q.ID))
+	shard := s.number(q.ID)
 	for {
-		reply, err := s.on(ctx, "trail", shard, s.scripts.trail, s.trailArgs(from[shard], store.MaxPage)...)
+		reply, err := s.on(ctx, "trail", shard, s.scripts.trail, s.trailArgs(shard, from[shard], store.MaxPage)...)
 		if err != nil {
 			return store.TrailPage{}, err
 		}
@@ -78,8 +78,8 @@ func (s *Store) trailOf(ctx context.Context, q store.TrailRequest, from []uint64
 	}
 }
 
-func (s *Store) trailArgs(from uint64, limit int) []string {
-	b := append48(s.begin(nil), store.Time(from))                                          //nolint:gosec // parseTrailCursor bounds it
+func (s *Store) trailArgs(shard int, from uint64, limit int) []string {
+	b := append48(s.begin(nil, shard), store.Time(from))                                   //nolint:gosec // parseTrailCursor bounds it
 	return []string{rueidis.BinaryString(binary.BigEndian.AppendUint32(b, uint32(limit)))} //nolint:gosec // at most MaxPage
 }
 

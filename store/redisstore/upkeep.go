@@ -28,8 +28,10 @@ func (s *Store) Seal(ctx context.Context, service string, until store.Time) (sto
 }
 
 func (s *Store) raise(ctx context.Context, service string, until store.Time) (inForce store.Time, err error) {
-	args := []string{rueidis.BinaryString(append48(s.begin(nil), until)), service}
-	err = s.each(ctx, "seal", s.scripts.seal, func(int) []string { return args }, func(_ int, reply []rueidis.RedisMessage) error {
+	args := func(shard int) []string {
+		return []string{rueidis.BinaryString(append48(s.begin(nil, shard), until)), service}
+	}
+	err = s.each(ctx, "seal", s.scripts.seal, args, func(_ int, reply []rueidis.RedisMessage) error {
 		if len(reply) != 2 {
 			return errApart
 		}
@@ -120,7 +122,7 @@ func (s *Store) sealFor(ctx context.Context, l leaving) error {
 }
 
 func (s *Store) purging(ctx context.Context, shard int, now store.Time, limit int, remove bool) (l leaving, err error) {
-	b := append48(s.begin(nil), now)
+	b := append48(s.begin(nil, shard), now)
 	b = append(binary.BigEndian.AppendUint32(b, uint32(limit)), flag(remove)) //nolint:gosec // at most batch + 1
 	reply, err := s.on(ctx, "purge", shard, s.scripts.purge, rueidis.BinaryString(b))
 	if err != nil {
@@ -142,8 +144,7 @@ func (s *Store) purging(ctx context.Context, shard int, now store.Time, limit in
 
 // clock is the server's time, or the newest of a Cluster's.
 func (s *Store) clock(ctx context.Context) (now store.Time, err error) {
-	args := s.trailArgs(0, 0)
-	err = s.each(ctx, "purge", s.scripts.trail, func(int) []string { return args }, func(_ int, reply []rueidis.RedisMessage) error {
+	err = s.each(ctx, "purge", s.scripts.trail, func(shard int) []string { return s.trailArgs(shard, 0, 0) }, func(_ int, reply []rueidis.RedisMessage) error {
 		at, err := reply[0].AsBytes()
 		now = max(now, read48(at))
 		return err

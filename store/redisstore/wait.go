@@ -140,7 +140,7 @@ func (s *Store) look(ctx context.Context, who store.Identity) (version uint64, a
 		return 0, false, err
 	}
 	stay := (4*s.config.Poll + 4*s.config.Timeout).Milliseconds()
-	args := []string{rueidis.BinaryString(s.begin(nil)), who.Service, s.channel, strconv.FormatInt(stay, 10)}
+	args := []string{rueidis.BinaryString(s.begin(nil, s.number(who.ID))), who.Service, s.channel, strconv.FormatInt(stay, 10)}
 	_, found, err := s.knowing(ctx, s.scripts.look, s.lookKeys(who), args)
 	if err != nil || len(found) < 8 {
 		return 0, err == nil, err

@@ -1,6 +1,7 @@
 -- Looks at, or removes, the records whose time is over, at most limit. The answer: how many; then each service with its newest stamp.
 local last, store, at, limit, remove = unpack('>I6c16I6I4B', ARGV[1])
 if not begin(last, store) then return gone end
+at = math.min(at, own) -- another node's clock, or what this one has shown before, must not shorten what is kept here
 local newest, n = {}, 0
 for _, bound in ipairs(call('ZRANGEBYSCORE', tag .. 'b', '-inf', string.format('%.0f', at), 'LIMIT', 0, limit)) do
 	if n == limit then break end

@@ -2,11 +2,12 @@
 local call, pack, unpack, sub, byte = redis.call, struct.pack, struct.unpack, string.sub, string.byte
 local anchor = KEYS[1]
 local tag = sub(anchor, 1, -2)
-local now
+local now, own
 
 local function begin(last, store)
 	local t = call('TIME')
-	now = math.max(math.floor((MICROSECONDS) / 1000), last)
+	own = math.floor((MICROSECONDS) / 1000)
+	now = math.max(own, last)
 	return call('HGET', anchor, '') == store
 end
 
