@@ -67,7 +67,7 @@ func (s *Store) each(ctx context.Context, op string, x script, args func(shard i
 	defer cancel()
 	commands := make([]rueidis.Completed, len(s.tags))
 	for i, tag := range s.tags {
-		commands[i] = s.build(x, false, []string{tag + "w"}, args(i)...)
+		commands[i] = s.build(x, false, s.shardKeys(tag), args(i)...)
 	}
 	all := s.bounded(ctx, func() []rueidis.RedisResult { return s.client.DoMulti(ctx, commands...) })
 	if len(all) == 0 {
@@ -75,7 +75,7 @@ func (s *Store) each(ctx context.Context, op string, x script, args func(shard i
 	}
 	for i, got := range all {
 		if isRedis(got.Error(), "NOSCRIPT") || isRedis(got.Error(), "TRYAGAIN") {
-			got = s.run(ctx, x, []string{s.tags[i] + "w"}, args(i)...)
+			got = s.run(ctx, x, s.shardKeys(s.tags[i]), args(i)...)
 		}
 		reply, err := s.shardReply(op, i, got)
 		if err == nil {
@@ -92,7 +92,7 @@ func (s *Store) each(ctx context.Context, op string, x script, args func(shard i
 func (s *Store) on(ctx context.Context, op string, shard int, x script, args ...string) ([]rueidis.RedisMessage, error) {
 	ctx, cancel := s.within(ctx)
 	defer cancel()
-	reply, err := s.shardReply(op, shard, s.run(ctx, x, []string{s.tags[shard] + "w"}, args...))
+	reply, err := s.shardReply(op, shard, s.run(ctx, x, s.shardKeys(s.tags[shard]), args...))
 	return reply, failed(op, err)
 }
 

@@ -13,6 +13,7 @@ import "github.com/onceward/onceward/store"
 //	d time:service   the ids of done records of a service whose purge time is in one span, which ends at time
 //	b             the suffixes of these lists by time
 //	t             the trail
+//	-             never there: see shardKeys
 //
 // A script derives their names from the record's. A Cluster that moves a slot has to be told all of them: it then refuses a script before it has begun
 // while some keys are on one side and some on the other.
@@ -26,6 +27,15 @@ func (s *Store) keys(who store.Identity, more ...string) []string {
 		}
 	}
 	return keys
+}
+
+// shardKeys are what a script of a whole shard declares: its anchor and, in a Cluster, a key that is never there. While the slot is moved, a server refuses a script of
+// which it has some keys and not others. These scripts read and write keys that nobody can name beforehand, and would find a half of them.
+func (s *Store) shardKeys(tag string) []string {
+	if s.cluster {
+		return []string{tag + "w", tag + "-"}
+	}
+	return []string{tag + "w"}
 }
 
 func (s *Store) claimKeys(q store.ClaimRequest) []string {

@@ -79,7 +79,7 @@ func (s *Store) knowing(ctx context.Context, x script, keys, args []string) (sai
 			return nil, nil, fmt.Errorf("%w (%s)", ErrForgotten, lostHint)
 		}
 		tag := keys[0][:len(keys[0])-1-len(store.ID{})]
-		if _, err := s.shardReply("introduce", slices.Index(s.tags, tag), s.run(ctx, s.scripts.introduce, []string{tag + "w"}, args[0][:6+nameSize], args[1])); err != nil {
+		if _, err := s.shardReply("introduce", slices.Index(s.tags, tag), s.run(ctx, s.scripts.introduce, s.shardKeys(tag), args[0][:6+nameSize], args[1])); err != nil {
 			return nil, nil, err
 		}
 	}
