@@ -13,13 +13,16 @@ end
 
 local function clock() return pack('>I6', now) end
 -- The anchor of each service stands beside the shard's, where a record's script reads it with the record: see record.lua.
+-- One that was there, and is not, has taken its watermark along: nobody but a person may say where that stood. Then watermark is nil, and raise answers true.
 local function watermark(service)
 	local a = call('GET', tag .. 'a' .. service)
 	if a then return (unpack('>I6', a, 17)) end
-	return 0
+	if not call('HGET', anchor, service) then return 0 end
 end
 local function raise(service, til)
-	if til <= watermark(service) then return end
+	local w = watermark(service)
+	if not w then return true end
+	if til <= w then return end
 	local a = call('GET', tag .. 'a' .. service)
 	local name, marks = call('HGET', anchor, ''), a and sub(a, 23, 28) or '\0\0\0\0\0\0'
 	call('HSET', anchor, service, '')

@@ -12,8 +12,10 @@ for _, bound in ipairs(call('ZRANGE', tag .. 'b', 0, -1)) do
 end
 for _, service in ipairs(call('HKEYS', anchor)) do
 	if service ~= '' then
+		local w = watermark(service)
+		if not w then return gone end
 		out[#out + 1] = service
-		out[#out + 1] = watermark(service)
+		out[#out + 1] = w
 		out[#out + 1] = done[service] or 0
 		done[service] = nil
 	end
