@@ -118,3 +118,16 @@ func talkWithoutReplica(t testing.TB, s *redistest.Sentinel) {
 	t.Helper()
 	talk(t, s.Master, "CLIENT", "KILL", "TYPE", "replica")
 }
+
+// TestSealWaitsForReplicas: with WaitReplicas a seal counts as done only when a replica has it, as a claim does.
+func TestSealWaitsForReplicas(t *testing.T) {
+	prefix := freshPrefix()
+	alone := shared(t, Config{Prefix: prefix})
+	if _, err := alone.Seal(t.Context(), "orders", 500); err != nil { // the server has the scripts
+		t.Fatal(err)
+	}
+	s := shared(t, Config{Prefix: prefix, WaitReplicas: 1, Timeout: 200 * time.Millisecond})
+	if w, err := s.Seal(t.Context(), "orders", 1000); !errors.Is(err, ErrTooFewReplicas) {
+		t.Errorf("a seal that no replica has: %d, %v", w, err)
+	}
+}

@@ -13,7 +13,7 @@ import (
 // batch is how many records one script removes: more would keep others waiting.
 const batch = 250
 
-// Seal implements [store.Upkeep]: every shard has a copy of the watermark.
+// Seal implements [store.Upkeep]: every shard has a copy of the watermark. With [Config.WaitReplicas] so many replicas have each copy.
 func (s *Store) Seal(ctx context.Context, service string, until store.Time) (store.Time, error) {
 	if err := store.ValidateSeal(service, until); err != nil {
 		return 0, err
@@ -31,15 +31,28 @@ func (s *Store) raise(ctx context.Context, service string, until store.Time) (in
 	args := func(shard int) []string {
 		return []string{rueidis.BinaryString(append48(s.begin(nil, shard), until)), service}
 	}
-	err = s.each(ctx, "seal", s.scripts.seal, args, func(_ int, reply []rueidis.RedisMessage) error {
+	take := func(_ int, reply []rueidis.RedisMessage) error {
 		if len(reply) != 2 {
 			return errApart
 		}
 		n, err := reply[1].AsInt64()
 		inForce = max(inForce, store.Time(n))
 		return err
-	})
-	return inForce, err
+	}
+	if s.config.WaitReplicas == 0 {
+		err = s.each(ctx, "seal", s.scripts.seal, args, take)
+		return inForce, err
+	}
+	for shard := range s.tags { // one after another: each waits for its replicas
+		reply, err := s.on(ctx, "seal", shard, s.scripts.seal, args(shard)...)
+		if err != nil {
+			return 0, err
+		}
+		if err := take(shard, reply); err != nil {
+			return 0, failed("seal", err)
+		}
+	}
+	return inForce, nil
 }
 
 // Purge implements [store.Upkeep], in scripts of some hundred records. Several maintainers at once take different records. A record may outstay its time by up to ten minutes:
