@@ -14,10 +14,7 @@ const (
 	DefaultTimeout = 2 * time.Second
 )
 
-const (
-	maxShards     = 1024
-	defaultBucket = 10 * time.Minute
-)
+const maxShards = 1024
 
 // Config configures a [Store]. Its zero value is right for one server.
 type Config struct {
@@ -45,7 +42,7 @@ type Config struct {
 	// Existing refuses a database in which no store was laid out, instead of laying one out: for whoever only looks.
 	Existing bool
 
-	bucket time.Duration // how much of the purge times one list of done records covers; tests set it
+	bucket time.Duration // how much of the purge times one list of done records covers; tests set it, see span
 	clock  string        // Lua for the server's time in microseconds, from t, what TIME answers; tests set it
 }
 
@@ -61,9 +58,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Poll == 0 {
 		c.Poll = time.Second
-	}
-	if c.bucket == 0 {
-		c.bucket = defaultBucket
 	}
 	if c.clock == "" {
 		c.clock = "t[1] * 1000000 + t[2]"

@@ -74,3 +74,30 @@ func talkString(t testing.TB, s *Store, key string) string {
 	}
 	return got
 }
+
+// TestLongWindowsHaveFewLists: what is kept for a year does not stand in a list for each ten minutes of it, which a count would have to visit, one by one, while the server does nothing else.
+func TestLongWindowsHaveFewLists(t *testing.T) {
+	s := shared(t, Config{Shards: 1, clock: movable})
+	for n := range 100 {
+		who := identity(fmt.Sprint(n), 0)
+		if _, err := s.Claim(t.Context(), claimOf(who, tokenOf(1))); err != nil {
+			t.Fatal(err)
+		}
+		q := completeOf(who, tokenOf(1), "paid")
+		q.Window = 365*24*time.Hour + time.Duration(n)*time.Hour
+		if _, err := s.Advance(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n, err := s.client.Do(t.Context(), s.client.B().Zcard().Key(s.tags[0]+"b").Build()).AsInt64()
+	if err != nil || n > 3 { // in 100 hours, each for 85
+		t.Errorf("a hundred records of a year's window stand in %d lists, %v", n, err)
+	}
+	if st, err := s.Stats(t.Context(), "orders"); err != nil || st.Done != 100 {
+		t.Errorf("%+v, %v", st, err)
+	}
+	move(t, s, (365+5+4)*24*time.Hour)
+	if r, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 1000}); err != nil || r.Removed != 100 {
+		t.Errorf("removed when their time, and a 75th of it, is over: %+v, %v", r, err)
+	}
+}

@@ -167,7 +167,7 @@ func (s *Store) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answ
 	b := append(s.begin(make([]byte, 0, 64), s.number(q.ID)), q.Token[:]...)
 	if q.Op == store.OpComplete {
 		b = append(b, byte(q.End))
-		b = append48(append48(b, up(q.Window)+up(q.Guard)), up(s.config.bucket))
+		b = append48(append48(b, up(q.Window)+up(q.Guard)), s.span(up(q.Window)+up(q.Guard)))
 		room := headSize + bodySize + len(q.Service) + len(q.Principal) + len(q.Key)
 		value := append(make([]byte, room, room+len(q.Reply)), q.Reply...)
 		a, _, err := s.step(ctx, "complete", s.scripts.complete, q.Identity, s.completeKeys(q.Identity), []string{rueidis.BinaryString(b), q.Service, rueidis.BinaryString(value)}, pure)
@@ -219,7 +219,7 @@ func (s *Store) decideArgs(q store.DecideRequest) []string {
 	b = binary.BigEndian.AppendUint64(b, q.Version)
 	b = append(b, flag(q.Attested), byte(end))
 	b = append48(append48(b, down(q.Window)), up(q.Guard))
-	b = append48(append48(append48(b, up(q.Window)+up(q.Guard)), up(s.config.bucket)), q.Stamp)
+	b = append48(append48(append48(b, up(q.Window)+up(q.Guard)), s.span(up(q.Window)+up(q.Guard))), q.Stamp)
 	var who []byte
 	if q.Actor != "" { // only then there is an entry in the trail
 		who = appendText(appendText(nil, q.Actor), q.Reason)
@@ -256,3 +256,16 @@ func up(d time.Duration) store.Time { return store.Time(0).Add(d) }
 
 // down is what [store.Time.Add] takes off for a negative duration.
 func down(d time.Duration) store.Time { return store.Time(d / time.Millisecond) }
+
+// span is how much of the purge times one list of done records covers: ten minutes, doubled until 150 of them are as long as the time for which records are kept. So a service has not many
+// more lists than that in a shard, for a purge and a count to go through.
+func (s *Store) span(kept store.Time) store.Time {
+	if s.config.bucket != 0 {
+		return up(s.config.bucket)
+	}
+	span := up(10 * time.Minute)
+	for 150*span < kept {
+		span *= 2
+	}
+	return span
+}

@@ -55,8 +55,8 @@ func (s *Store) raise(ctx context.Context, service string, until store.Time) (in
 	return inForce, nil
 }
 
-// Purge implements [store.Upkeep], in scripts of some hundred records. Several maintainers at once take different records. A record may outstay its time by up to ten minutes:
-// done records stand in lists of that much time. If ctx ends, what was removed so far stays removed, and the result counts it.
+// Purge implements [store.Upkeep], in scripts of some hundred records. Several maintainers at once take different records. A record may outstay its time by up to ten minutes,
+// or by a 75th of a window that is longer than a day: done records stand in lists of that much time. If ctx ends, what was removed so far stays removed, and the result counts it.
 func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.PurgeResult, err error) {
 	if err := q.Validate(); err != nil {
 		return store.PurgeResult{}, err
