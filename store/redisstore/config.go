@@ -42,8 +42,9 @@ type Config struct {
 	// Existing refuses a database in which no store was laid out, instead of laying one out: for whoever only looks.
 	Existing bool
 
-	bucket time.Duration // how much of the purge times one list of done records covers; tests set it, see span
-	clock  string        // Lua for the server's time in microseconds, from t, what TIME answers; tests set it
+	bucket   time.Duration // how much of the purge times one list of done records covers; tests set it, see span
+	unsealed bool          // keys that were minted before a new store was laid out are admitted; tests set it
+	clock    string        // Lua for the server's time in microseconds, from t, what TIME answers; tests set it
 }
 
 func (c Config) withDefaults() Config {

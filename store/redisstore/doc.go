@@ -19,6 +19,7 @@
 //
 // # How a lost database is noticed
 //
-// Each shard has an anchor: a hash with the watermarks, and a number that was drawn when the store was laid out. A script that does not find the number
-// changes nothing and says so: who flushes the database, or promotes an empty replica, stops the service instead of making it run everything again.
+// Each shard has an anchor: a hash with the services' names, and a number that was drawn when the store was laid out, which stands beside each service's watermark as well. A script that does not find the number
+// changes nothing and says so: who flushes the database, or promotes an empty replica, stops the service instead of making it run everything again. A process that
+// starts on an empty database lays a store out, whose watermarks begin at that time: stamped keys from before are refused.
 package redisstore

@@ -118,7 +118,7 @@ func (f facts) traits() store.Traits {
 	switch {
 	case !f.append:
 		t.Survives = store.SurvivesNothing
-		t.Caveats = append(t.Caveats, "appendonly is off: a restart of Redis loses claims and replies, and the service stops, or runs them again if the store is laid out anew.")
+		t.Caveats = append(t.Caveats, "appendonly is off: a restart of Redis loses claims and replies, and the service stops; if the store is laid out anew, stamped keys from before are refused, and others may run again.")
 	case f.unsure:
 		t.Survives = store.SurvivesCrash
 		t.Caveats = append(t.Caveats, "CONFIG is disabled, so it is unknown whether appendfsync is always: a crash of the machine may forget what was acknowledged, and that may run again.")

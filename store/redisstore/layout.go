@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/redis/rueidis"
-
 	"github.com/onceward/onceward/store"
 )
 
@@ -58,18 +56,20 @@ func (l *layout) shard(id store.ID) string { return l.tags[l.number(id)] }
 // number is that of the record's shard.
 func (l *layout) number(id store.ID) int { return (int(id[0])<<8 | int(id[1])) % len(l.tags) }
 
-const layoutFormat = "1"
+const layoutFormat = "2" // of 1 the anchors had no time
 
 // layOut reads how the store is laid out, or lays it out: first the plan, then each shard's anchor, then that it is complete. Several processes may do
-// it at once. A plan that is complete and whose anchors are not there is that of a store whose data is lost.
-func layOut(ctx context.Context, client rueidis.Client, prefix string, shards int, existing bool) (*layout, error) {
+// it at once. A plan that is complete and whose anchors are not there is that of a store whose data is lost. One that is not there may be, too: nobody knows what ran under the keys that
+// were minted before, so a shard's watermarks begin at the time of its layout.
+func (s *Store) layOut(ctx context.Context) (*layout, error) {
+	client, prefix := s.client, s.config.Prefix
 	var drawn [8]byte
 	if _, err := rand.Read(drawn[:]); err != nil {
 		return nil, err
 	}
 	key := prefix + ":layout"
-	plan := fmt.Sprintf("%s %d %s", layoutFormat, shards, hex.EncodeToString(drawn[:]))
-	if !existing {
+	plan := fmt.Sprintf("%s %d %s", layoutFormat, s.config.Shards, hex.EncodeToString(drawn[:]))
+	if !s.config.Existing {
 		if err := client.Do(ctx, client.B().Hsetnx().Key(key).Field("plan").Value(plan).Build()).Error(); err != nil {
 			return nil, err
 		}
@@ -97,11 +97,11 @@ func layOut(ctx context.Context, client rueidis.Client, prefix string, shards in
 	if !have[1].IsNil() {
 		return l, nil
 	}
-	if existing {
+	if s.config.Existing {
 		return nil, fmt.Errorf("%w: it is not complete; open it once without Existing", ErrLayout)
 	}
 	for _, tag := range l.tags {
-		if err := client.Do(ctx, client.B().Hsetnx().Key(tag+"w").Field("").Value(l.name).Build()).Error(); err != nil {
+		if err := s.run(ctx, s.scripts.found, s.shardKeys(tag), l.name+string([]byte{flag(s.config.unsealed)})).Error(); err != nil {
 			return nil, err
 		}
 	}

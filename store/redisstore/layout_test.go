@@ -2,9 +2,13 @@ package redisstore
 
 import (
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/onceward/onceward/store"
 	"github.com/onceward/onceward/store/redisstore/redistest"
 )
 
@@ -40,7 +44,7 @@ func TestLayout(t *testing.T) {
 	if got, err := looking.Report(t.Context()); err != nil || got.Shards != 3 || got.Services["orders"].Done != 1 || got.Stats.Done != 1 {
 		t.Errorf("looked at: %+v, %v", got, err)
 	}
-	for _, plan := range []string{"2 3 0123456789abcdef", "1 0 0123456789abcdef", "1 3 short", "1 many 0123456789abcdef", ""} {
+	for _, plan := range []string{"1 3 0123456789abcdef", "3 3 0123456789abcdef", "2 0 0123456789abcdef", "2 3 short", "2 many 0123456789abcdef", ""} {
 		talk(t, server, "HSET", "onceward:layout", "plan", plan)
 		if _, err := New(t.Context(), clientOf(server), Config{}); !errors.Is(err, ErrLayout) {
 			t.Errorf("%q: %v", plan, err)
@@ -55,5 +59,55 @@ func TestConfigSaysAllThatIsWrong(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("nothing of %s: %v", field, err)
 		}
+	}
+}
+
+// TestANewStoreIsSealedUntilNow: a process that starts after FLUSHALL finds nothing, lays the store out anew, and does not run again what ran a second ago: keys that were minted before
+// are refused, also those of a service that comes later. Those that are minted from then on are admitted.
+func TestANewStoreIsSealedUntilNow(t *testing.T) {
+	server := redistest.Own(t, redistest.Config{})
+	first := openAt(t, Config{clock: movable}, server.Address())
+	move(t, first, time.Hour)
+	now, err := first.clock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := identity("ran", now-1000)
+	work(t, first, ran, nil)
+	talk(t, server, "FLUSHALL")
+	if _, err := first.Claim(t.Context(), claimOf(ran, tokenOf(1))); !errors.Is(err, ErrForgotten) {
+		t.Fatalf("the process that was there: %v", err)
+	}
+	for _, tag := range first.tags { // the clock goes on where it was
+		talk(t, server, "SET", tag+"x", strconv.FormatInt(time.Hour.Milliseconds(), 10))
+	}
+	again := openAt(t, Config{clock: movable}, server.Address())
+	after, err := again.clock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	move(t, again, time.Minute)
+	for _, service := range []string{"orders", "payouts"} {
+		for n := range uint64(30) { // in all shards
+			who := identity(fmt.Sprint("ran", n), now-1000)
+			who.Service = service
+			if a, err := again.Claim(t.Context(), claimOf(who, tokenOf(n))); err != nil || a.Verdict != store.Expired || a.Watermark < now {
+				t.Fatalf("a key that was minted before: %v, %v", a.Verdict, err)
+			}
+			who = identity(fmt.Sprint(service, " new ", n), after+1)
+			who.Service = service
+			if a, err := again.Claim(t.Context(), claimOf(who, tokenOf(n))); err != nil || a.Verdict != store.Granted {
+				t.Fatalf("a key that was minted after it, for %s: %v, %v", service, a.Verdict, err)
+			}
+		}
+		if w, err := again.Seal(t.Context(), service, 500); err != nil || w < now || w > after {
+			t.Errorf("the watermark in force is %d, %v, want that of the layout, %d", w, err, now)
+		}
+	}
+	if st, err := again.Stats(t.Context(), "orders"); err != nil || st.Watermark < now {
+		t.Errorf("the watermark is %d, %v", st.Watermark, err)
+	}
+	if w, err := again.Seal(t.Context(), "refunds", 500); err != nil || w < now {
+		t.Errorf("of a service that nobody has used yet, the watermark in force is %d, %v", w, err)
 	}
 }

@@ -147,8 +147,8 @@ func TestLostReply(t *testing.T) {
 		for _, c := range calls {
 			t.Run(c.name+map[bool]string{true: "/before", false: "/after"}[gone], func(t *testing.T) {
 				p := newProxy(t, redistest.Shared(t).Address())
-				s := openAt(t, Config{Prefix: freshPrefix(), Shards: 1, clock: movable, Timeout: 10 * time.Second}, p.address())
-				plain := &life{T: t, Store: openAt(t, Config{Prefix: freshPrefix(), Shards: 1, clock: movable}, redistest.Shared(t).Address())}
+				s := openAt(t, Config{Prefix: freshPrefix(), Shards: 1, unsealed: true, clock: movable, Timeout: 10 * time.Second}, p.address())
+				plain := &life{T: t, Store: openAt(t, Config{Prefix: freshPrefix(), Shards: 1, unsealed: true, clock: movable}, redistest.Shared(t).Address())}
 				want, err := c.make(plain)(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -184,7 +184,7 @@ func TestLostReply(t *testing.T) {
 // TestLostReplyOfRemovals does the same to what a repeated call does not find again: a purge, and the release of a claim by an operator.
 func TestLostReplyOfRemovals(t *testing.T) {
 	p := newProxy(t, redistest.Shared(t).Address())
-	l := &life{T: t, Store: openAt(t, Config{Prefix: freshPrefix(), Shards: 1, clock: movable, bucket: time.Second, Timeout: 10 * time.Second}, p.address())}
+	l := &life{T: t, Store: openAt(t, Config{Prefix: freshPrefix(), Shards: 1, unsealed: true, clock: movable, bucket: time.Second, Timeout: 10 * time.Second}, p.address())}
 	now, err := l.clock(t.Context())
 	if err != nil {
 		t.Fatal(err)

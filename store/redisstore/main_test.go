@@ -55,12 +55,13 @@ func openAt(t testing.TB, c Config, addresses ...string) *Store {
 	return s
 }
 
-// shared is a store with keys of its own on the shared server.
+// shared is a store with keys of its own on the shared server. It admits keys from before the test.
 func shared(t testing.TB, c Config) *Store {
 	t.Helper()
 	if c.Prefix == "" {
 		c.Prefix = freshPrefix()
 	}
+	c.unsealed = true
 	return openAt(t, c, redistest.Shared(t).Address())
 }
 

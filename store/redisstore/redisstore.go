@@ -68,7 +68,7 @@ func (s *Store) open(ctx context.Context) error {
 	facts.sentinel = s.sentinel
 	s.cluster, s.traits = facts.cluster, facts.traits()
 	s.traits.RerunOnly = (s.cluster || s.sentinel) && !s.config.AllowLossyFailover
-	s.layout, err = layOut(ctx, s.client, s.config.Prefix, s.config.Shards, s.config.Existing)
+	s.layout, err = s.layOut(ctx)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,8 @@ var (
 	luaChanging string
 	//go:embed lua/due.lua
 	luaDue string
+	//go:embed lua/found.lua
+	luaFound string
 	//go:embed lua/introduce.lua
 	luaIntroduce string
 	//go:embed lua/shard.lua
@@ -61,7 +63,7 @@ const (
 // scripts are all that a store runs.
 type scripts struct {
 	claim, claimRoomy, complete, step, decide, decideRoomy, get, look script // of a record
-	introduce, list, stats, purge, seal, trail                        script // of a shard
+	found, introduce, list, stats, purge, seal, trail                 script // of a shard
 }
 
 func newScripts(clock string) scripts {
@@ -78,6 +80,7 @@ func newScripts(clock string) scripts {
 		decideRoomy: of(roomy, luaRecord, luaChanging, luaDue, luaDecide),
 		get:         of(roomy, luaRecord, luaGet),
 		look:        of(roomy, luaRecord, luaLook),
+		found:       of(roomy, luaShard, luaFound),
 		introduce:   of(roomy, luaShard, luaIntroduce),
 		list:        of(roomy, luaShard, luaList),
 		stats:       of(roomy, luaShard, luaStats),

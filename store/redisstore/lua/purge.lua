@@ -19,7 +19,7 @@ for _, bound in ipairs(call('ZRANGEBYSCORE', tag .. 'b', '-inf', string.format('
 	end
 	n = n + #leaving
 	if remove == 1 then
-		if newest[service] and raise(service, newest[service]) then return gone end -- before anything is absent
+		if newest[service] and raise(service, newest[service], store) then return gone end -- before anything is absent
 		for _, record in ipairs(leaving) do call('UNLINK', record) end
 		call('LTRIM', key, #ids, -1)
 		if call('EXISTS', key) == 0 then call('ZREM', tag .. 'b', bound) end

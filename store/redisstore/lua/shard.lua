@@ -2,13 +2,16 @@
 local call, pack, unpack, sub, byte = redis.call, struct.pack, struct.unpack, string.sub, string.byte
 local anchor = KEYS[1]
 local tag = sub(anchor, 1, -2)
-local now, own
+local now, own, since
 
 local function begin(last, store)
 	local t = call('TIME')
 	own = math.floor((MICROSECONDS) / 1000)
 	now = math.max(own, last)
-	return call('HGET', anchor, '') == store
+	local w = call('HGET', anchor, '') -- the store's name (16), and when the shard was laid out (6)
+	if not w then return false end
+	since = unpack('>I6', w, 17)
+	return sub(w, 1, 16) == store
 end
 
 local function clock() return pack('>I6', now) end
@@ -17,15 +20,15 @@ local function clock() return pack('>I6', now) end
 local function watermark(service)
 	local a = call('GET', tag .. 'a' .. service)
 	if a then return (unpack('>I6', a, 17)) end
-	if not call('HGET', anchor, service) then return 0 end
+	if not call('HGET', anchor, service) then return since end
 end
-local function raise(service, til)
+local function raise(service, til, store)
 	local w = watermark(service)
 	if not w then return true end
 	if til <= w then return end
 	local a = call('GET', tag .. 'a' .. service)
-	local name, marks = call('HGET', anchor, ''), a and sub(a, 23, 28) or '\0\0\0\0\0\0'
+	local marks = a and sub(a, 23, 28) or '\0\0\0\0\0\0'
 	call('HSET', anchor, service, '')
-	call('SET', tag .. 'a' .. service, name .. pack('>I6', til) .. marks)
+	call('SET', tag .. 'a' .. service, store .. pack('>I6', til) .. marks)
 end
 local gone = { '\255' }
