@@ -12,6 +12,8 @@ const (
 	DefaultPrefix  = "onceward"
 	DefaultShards  = 16
 	DefaultTimeout = 2 * time.Second
+
+	DefaultMaxReply = 8 << 20
 )
 
 const maxShards = 1024
@@ -27,6 +29,10 @@ type Config struct {
 
 	// Timeout bounds every call, also where the server hangs. Default 2 s; a context that ends before that ends the call.
 	Timeout time.Duration
+
+	// MaxReply is how many bytes a reply may have, encoded, to be kept; a server whose proto-max-bulk-len is smaller keeps less: see [store.Traits].MaxReply. All steps of a process
+	// share a connection to each server, so a reply must pass through it well within Timeout. Default 8 MiB.
+	MaxReply int
 
 	// AllowLossyFailover accepts that behind Sentinel, and in a Cluster, an acknowledged claim may be forgotten in a failover, and its operation run twice.
 	// Without it such a store refuses claims under MarkUnknown, whose promise this breaks.
@@ -57,6 +63,9 @@ func (c Config) withDefaults() Config {
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
 	}
+	if c.MaxReply == 0 {
+		c.MaxReply = DefaultMaxReply
+	}
 	if c.Poll == 0 {
 		c.Poll = time.Second
 	}
@@ -76,6 +85,7 @@ func (c Config) validate() error {
 	require(!strings.ContainsAny(c.Prefix, "{}*?[]\\ ") && len(c.Prefix) <= 64, "Prefix", c.Prefix, "must have at most 64 bytes, and no braces, spaces or wildcards")
 	require(c.Shards >= 1 && c.Shards <= maxShards, "Shards", c.Shards, "must be 1 to 1024")
 	require(c.Timeout >= time.Millisecond, "Timeout", c.Timeout, "must be at least 1ms")
+	require(c.MaxReply >= 0, "MaxReply", c.MaxReply, "must not be negative")
 	require(c.WaitReplicas >= 0, "WaitReplicas", c.WaitReplicas, "must not be negative")
 	require(c.Poll >= time.Millisecond, "Poll", c.Poll, "must be at least 1ms")
 	return errors.Join(faults...)

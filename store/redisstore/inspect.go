@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -18,11 +19,12 @@ type facts struct {
 	cluster, sentinel, replicas bool
 	append, always              bool
 	unsure                      bool // whether writes are synced: CONFIG is disabled
+	bulk                        int  // bytes: the longest string
 }
 
 // inspect looks at every server that may get a write, and refuses those that cannot serve.
 func (s *Store) inspect(ctx context.Context) (facts, error) {
-	all := facts{append: true, always: true}
+	all := facts{append: true, always: true, bulk: defaultBulk}
 	asked := 0
 	var unreachable error
 	nodes := s.client.Nodes()
@@ -53,7 +55,7 @@ func (s *Store) inspect(ctx context.Context) (facts, error) {
 		}
 		all.replicas = all.replicas || a.info["connected_slaves"] != "0"
 		all.append = all.append && a.info["aof_enabled"] == "1"
-		all.always, all.unsure = all.always && (a.unsure || a.always), all.unsure || a.unsure
+		all.always, all.unsure, all.bulk = all.always && (a.unsure || a.always), all.unsure || a.unsure, min(all.bulk, a.bulk)
 	}
 	return all.of(asked, unreachable)
 }
@@ -71,6 +73,7 @@ type said struct {
 	address        string
 	info           map[string]string
 	always, unsure bool // each write is synced; CONFIG is disabled
+	bulk           int
 	err            error
 }
 
@@ -83,7 +86,7 @@ func askAll(ctx context.Context, nodes map[string]rueidis.Client) <-chan said {
 			var text string
 			if text, a.err = node.Do(ctx, node.B().Info().Build()).ToString(); a.err == nil {
 				a.info = parseInfo(text)
-				a.err = a.syncs(ctx, node)
+				a.err = a.settings(ctx, node)
 			}
 			answers <- a
 		}()
@@ -91,14 +94,21 @@ func askAll(ctx context.Context, nodes map[string]rueidis.Client) <-chan said {
 	return answers
 }
 
-// syncs asks whether each write is synced, which INFO does not tell.
-func (a *said) syncs(ctx context.Context, node rueidis.Client) error {
-	got, err := node.Do(ctx, node.B().ConfigGet().Parameter("appendfsync").Build()).AsStrMap()
+// defaultBulk is the server's.
+const defaultBulk = 512 << 20
+
+// settings asks what INFO does not tell: whether each write is synced, and how long a string may be.
+func (a *said) settings(ctx context.Context, node rueidis.Client) error {
+	got, err := node.Do(ctx, node.B().ConfigGet().Parameter("appendfsync", "proto-max-bulk-len").Build()).AsStrMap()
+	a.bulk = defaultBulk
 	if _, is := rueidis.IsRedisErr(err); is { // the command is disabled, or not allowed to this user
 		a.unsure = true
 		return nil
 	}
 	a.always = got["appendfsync"] == "always"
+	if n, not := strconv.Atoi(got["proto-max-bulk-len"]); not == nil {
+		a.bulk = n
+	}
 	return err
 }
 
@@ -112,8 +122,9 @@ func parseInfo(text string) map[string]string {
 	return said
 }
 
-func (f facts) traits() store.Traits {
+func (f facts) traits(c Config) store.Traits {
 	t := store.Traits{Name: "redis", Survives: store.SurvivesPowerLoss, Shared: true, Notifies: true}
+	t.MaxReply = min(c.MaxReply, f.bulk-mostHead)
 	t.LossyFailover = f.cluster || f.sentinel || f.replicas
 	switch {
 	case !f.append:

@@ -54,8 +54,8 @@ func TestLayout(t *testing.T) {
 
 // TestConfigSaysAllThatIsWrong names each field, at once.
 func TestConfigSaysAllThatIsWrong(t *testing.T) {
-	_, err := New(t.Context(), clientOf(redistest.Shared(t)), Config{Prefix: "{x}", Shards: -1, Timeout: -1, WaitReplicas: -1, Poll: -1})
-	for _, field := range []string{"Prefix", "Shards", "Timeout", "WaitReplicas", "Poll"} {
+	_, err := New(t.Context(), clientOf(redistest.Shared(t)), Config{Prefix: "{x}", Shards: -1, Timeout: -1, WaitReplicas: -1, Poll: -1, MaxReply: -1})
+	for _, field := range []string{"Prefix", "Shards", "Timeout", "WaitReplicas", "Poll", "MaxReply"} {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("nothing of %s: %v", field, err)
 		}

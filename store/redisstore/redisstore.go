@@ -66,7 +66,7 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	facts.sentinel = s.sentinel
-	s.cluster, s.traits = facts.cluster, facts.traits()
+	s.cluster, s.traits = facts.cluster, facts.traits(s.config)
 	s.traits.RerunOnly = (s.cluster || s.sentinel) && !s.config.AllowLossyFailover
 	s.layout, err = s.layOut(ctx)
 	if err != nil {

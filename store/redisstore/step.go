@@ -166,6 +166,9 @@ func (s *Store) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answ
 	pure := func(r store.Record, env store.Env) store.Step { return store.Advance(r, q, env) }
 	b := append(s.begin(make([]byte, 0, 64), s.number(q.ID)), q.Token[:]...)
 	if q.Op == store.OpComplete {
+		if err := s.fits(q.Reply); err != nil {
+			return store.Answer{}, err
+		}
 		b = append(b, byte(q.End))
 		b = append48(append48(b, up(q.Window)+up(q.Guard)), s.span(up(q.Window)+up(q.Guard)))
 		room := headSize + bodySize + len(q.Service) + len(q.Principal) + len(q.Key)
@@ -182,6 +185,14 @@ func (s *Store) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answ
 	return a, err
 }
 
+// fits refuses what the server would not take. It answers such a command by cutting the connection that all share, and so it does each time that it is sent again.
+func (s *Store) fits(reply []byte) error {
+	if len(reply) > s.traits.MaxReply {
+		return fmt.Errorf("%w: Reply has %d bytes: this store keeps at most %d", store.ErrInvalid, len(reply), s.traits.MaxReply)
+	}
+	return nil
+}
+
 // replyIn is the reply, in what was sent if it is what was sent: a repeated complete answers the first one's.
 func replyIn(reply, sent []byte) []byte {
 	if bytes.Equal(reply, sent) {
@@ -193,6 +204,9 @@ func replyIn(reply, sent []byte) []byte {
 // Decide implements [store.Desk], in one flight.
 func (s *Store) Decide(ctx context.Context, q store.DecideRequest) (store.Answer, error) {
 	if err := q.Validate(); err != nil {
+		return store.Answer{}, err
+	}
+	if err := s.fits(q.Reply); err != nil {
 		return store.Answer{}, err
 	}
 	pure := func(r store.Record, env store.Env) store.Step { return store.Decide(r, q, env) }

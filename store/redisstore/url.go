@@ -24,7 +24,7 @@ import (
 //	redis+sentinel://[user[:password]@]host[:26379],host/master-set
 //
 // The password of a user that has none in the URL is the first line of the file that password-file names, or what the environment has as REDISCLI_AUTH. What stands
-// behind a question mark goes before the Config: prefix, shards, timeout, allow-lossy-failover=true, wait-replicas; tls=true for the last two kinds; ca, a file
+// behind a question mark goes before the Config: prefix, shards, timeout, allow-lossy-failover=true, wait-replicas, max-reply in bytes; tls=true for the last two kinds; ca, a file
 // with the certificates to trust; database; password-file; and sentinel-user, sentinel-password and sentinel-password-file. An error never shows a password, nor
 // what it cannot read: that may be a part of one.
 func Open(ctx context.Context, address string, c Config) (*Store, error) {
@@ -118,7 +118,7 @@ func database(o *rueidis.ClientOption, text string) (err error) {
 	return nil
 }
 
-const parameters = "prefix, shards, timeout, allow-lossy-failover, wait-replicas, tls, ca, database, password-file, sentinel-user, sentinel-password and sentinel-password-file"
+const parameters = "prefix, shards, timeout, allow-lossy-failover, wait-replicas, max-reply, tls, ca, database, password-file, sentinel-user, sentinel-password and sentinel-password-file"
 
 func parameter(o *rueidis.ClientOption, c *Config, secure *bool, name, value string) (err error) {
 	switch name {
@@ -132,6 +132,8 @@ func parameter(o *rueidis.ClientOption, c *Config, secure *bool, name, value str
 		c.AllowLossyFailover, err = strconv.ParseBool(value)
 	case "wait-replicas":
 		c.WaitReplicas, err = strconv.Atoi(value)
+	case "max-reply":
+		c.MaxReply, err = strconv.Atoi(value)
 	case "tls":
 		var on bool
 		on, err = strconv.ParseBool(value)

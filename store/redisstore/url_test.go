@@ -50,7 +50,7 @@ func lives(t *testing.T, url string) {
 func TestURLs(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
 	lives(t, "redis://"+server.Address())
-	lives(t, "redis://"+server.Address()+"/3?prefix=p&shards=2&timeout=1s")
+	lives(t, "redis://"+server.Address()+"/3?prefix=p&shards=2&timeout=1s&max-reply=1000")
 	if n := talk(t, server, "EXISTS", "p:layout"); n != int64(0) {
 		t.Error("the database in the path was not taken")
 	}

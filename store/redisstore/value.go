@@ -12,6 +12,7 @@ const (
 	valueFormat = 1
 	headSize    = 50
 	bodySize    = 6 + 8 + 1 + 32 + 2 + 2 + 1 // and the strings
+	mostHead    = headSize + bodySize + 2*store.MaxName + store.MaxKey
 )
 
 const (
