@@ -24,6 +24,9 @@ var (
 	// ErrReadOnly says that the server takes no writes.
 	ErrReadOnly = errors.New("redisstore: the server is a replica")
 
+	// ErrPrivileges says that the user may not do all that a step needs. README.md has the least privileges.
+	ErrPrivileges = errors.New("redisstore: the user has not all privileges that are needed")
+
 	// ErrLossyFailover refuses a claim under MarkUnknown where a failover may forget it, unless [Config.AllowLossyFailover] is set. Nothing was executed.
 	ErrLossyFailover = errors.New("redisstore: a failover may forget this claim, and the operation would run twice: set AllowLossyFailover to accept it")
 
@@ -44,8 +47,8 @@ func failed(op string, err error) error {
 		switch text := r.Error(); {
 		case strings.HasPrefix(text, "READONLY"):
 			return fmt.Errorf("redisstore: %s: %w: %w (connect to the master)", op, ErrReadOnly, err)
-		case strings.HasPrefix(text, "NOPERM"):
-			return fmt.Errorf("redisstore: %s: %w (README.md has the least privileges that the user needs)", op, err)
+		case strings.HasPrefix(text, "NOPERM"), strings.HasPrefix(text, "The user executing the script"): // Redis 7.0 has no code for the latter
+			return fmt.Errorf("redisstore: %s: %w: %w (README.md has the least that it needs)", op, ErrPrivileges, err)
 		case strings.HasPrefix(text, "OOM"):
 			return fmt.Errorf("redisstore: %s: %w: %w (maxmemory is reached)", op, store.ErrFull, err)
 		}

@@ -73,8 +73,7 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	s.shards, s.one = make([]store.Latest, len(s.tags)), !s.cluster
-	_, err = s.counts(ctx) // the anchors are there, and scripts may be run
-	return err
+	return s.probe(ctx)
 }
 
 // options are the caller's, without what would send a command twice behind our back, and with a count of connections.

@@ -24,6 +24,8 @@ var (
 	luaDue string
 	//go:embed lua/found.lua
 	luaFound string
+	//go:embed lua/probe.lua
+	luaProbe string
 	//go:embed lua/introduce.lua
 	luaIntroduce string
 	//go:embed lua/shard.lua
@@ -63,7 +65,7 @@ const (
 // scripts are all that a store runs.
 type scripts struct {
 	claim, claimRoomy, complete, step, decide, decideRoomy, get, look script // of a record
-	found, introduce, list, stats, purge, seal, trail                 script // of a shard
+	found, probe, introduce, list, stats, purge, seal, trail          script // of a shard
 }
 
 func newScripts(clock string) scripts {
@@ -81,6 +83,7 @@ func newScripts(clock string) scripts {
 		get:         of(roomy, luaRecord, luaGet),
 		look:        of(roomy, luaRecord, luaLook),
 		found:       of(roomy, luaShard, luaFound),
+		probe:       of(roomy, luaShard, luaProbe),
 		introduce:   of(roomy, luaShard, luaIntroduce),
 		list:        of(roomy, luaShard, luaList),
 		stats:       of(roomy, luaShard, luaStats),
