@@ -13,7 +13,7 @@ import (
 // watermark: a sealed key would be admitted.
 func TestALostAnchorStaysLost(t *testing.T) {
 	server := redistest.Shared(t)
-	s := shared(t, Config{Shards: 2, clock: movable, bucket: time.Second})
+	s := shared(t, Config{Shards: 2, movable: true, bucket: time.Second})
 	now, err := s.clock(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 // process goes on admitting their keys.
 func TestOneClockAhead(t *testing.T) {
 	server := redistest.OwnCluster(t, 1, redistest.Config{}).Nodes[0]
-	config := Config{Shards: 3, unsealed: true, clock: movable, bucket: time.Second, AllowLossyFailover: true} // the clocks are the shards'
+	config := Config{Shards: 3, unsealed: true, movable: true, bucket: time.Second, AllowLossyFailover: true} // the clocks are the shards'
 	s := openAt(t, config, server.Address())
 	now, err := s.clock(t.Context())
 	if err != nil {

@@ -50,7 +50,7 @@ type Config struct {
 
 	bucket   time.Duration // how much of the purge times one list of done records covers; tests set it, see span
 	unsealed bool          // keys that were minted before a new store was laid out are admitted; tests set it
-	clock    string        // Lua for the server's time in microseconds, from t, what TIME answers; tests set it
+	movable  bool          // the clock has an offset that stands beside the data, in milliseconds; tests set it
 }
 
 func (c Config) withDefaults() Config {
@@ -68,9 +68,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Poll == 0 {
 		c.Poll = time.Second
-	}
-	if c.clock == "" {
-		c.clock = "t[1] * 1000000 + t[2]"
 	}
 	return c
 }

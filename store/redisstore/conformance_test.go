@@ -19,7 +19,7 @@ func conform(t *testing.T, open func(testing.TB, Config) *Store) {
 	t.Helper()
 	const lag = 2 * time.Second
 	config := func() Config {
-		return Config{Prefix: freshPrefix(), Shards: 5, clock: movable, bucket: lag, unsealed: true, AllowLossyFailover: true, Timeout: time.Minute}
+		return Config{Prefix: freshPrefix(), Shards: 5, movable: true, bucket: lag, unsealed: true, AllowLossyFailover: true, Timeout: time.Minute}
 	}
 	first := open(t, config())
 	storetest.Run(t, storetest.Harness{

@@ -6,7 +6,7 @@ import (
 )
 
 // needs are the commands that a store uses, its scripts included.
-const needs = "evalsha eval time get mget set del unlink exists getrange setrange " +
+const needs = "evalsha eval time get getex mget set del unlink exists getrange setrange " +
 	"hget hmget hset hsetnx hkeys zadd zrem zrange zrangebyscore zcard zcount rpush lrange llen ltrim " +
 	"publish subscribe unsubscribe info ping hello select wait"
 

@@ -66,7 +66,7 @@ func TestConfigSaysAllThatIsWrong(t *testing.T) {
 // are refused, also those of a service that comes later. Those that are minted from then on are admitted.
 func TestANewStoreIsSealedUntilNow(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
-	first := openAt(t, Config{clock: movable}, server.Address())
+	first := openAt(t, Config{movable: true}, server.Address())
 	move(t, first, time.Hour)
 	now, err := first.clock(t.Context())
 	if err != nil {
@@ -81,7 +81,7 @@ func TestANewStoreIsSealedUntilNow(t *testing.T) {
 	for _, tag := range first.tags { // the clock goes on where it was
 		talk(t, server, "SET", tag+"x", strconv.FormatInt(time.Hour.Milliseconds(), 10))
 	}
-	again := openAt(t, Config{clock: movable}, server.Address())
+	again := openAt(t, Config{movable: true}, server.Address())
 	after, err := again.clock(t.Context())
 	if err != nil {
 		t.Fatal(err)

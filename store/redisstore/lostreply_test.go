@@ -147,8 +147,8 @@ func TestLostReply(t *testing.T) {
 		for _, c := range calls {
 			t.Run(c.name+map[bool]string{true: "/before", false: "/after"}[gone], func(t *testing.T) {
 				p := newProxy(t, redistest.Shared(t).Address())
-				s := openAt(t, Config{Prefix: freshPrefix(), Shards: 1, unsealed: true, clock: movable, Timeout: 10 * time.Second}, p.address())
-				plain := &life{T: t, Store: openAt(t, Config{Prefix: freshPrefix(), Shards: 1, unsealed: true, clock: movable}, redistest.Shared(t).Address())}
+				s := openAt(t, Config{Prefix: freshPrefix(), Shards: 1, unsealed: true, movable: true, Timeout: 10 * time.Second}, p.address())
+				plain := &life{T: t, Store: openAt(t, Config{Prefix: freshPrefix(), Shards: 1, unsealed: true, movable: true}, redistest.Shared(t).Address())}
 				want, err := c.make(plain)(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -184,7 +184,7 @@ func TestLostReply(t *testing.T) {
 // TestLostReplyOfRemovals does the same to what a repeated call does not find again: a purge, and the release of a claim by an operator.
 func TestLostReplyOfRemovals(t *testing.T) {
 	p := newProxy(t, redistest.Shared(t).Address())
-	l := &life{T: t, Store: openAt(t, Config{Prefix: freshPrefix(), Shards: 1, unsealed: true, clock: movable, bucket: time.Second, Timeout: 10 * time.Second}, p.address())}
+	l := &life{T: t, Store: openAt(t, Config{Prefix: freshPrefix(), Shards: 1, unsealed: true, movable: true, bucket: time.Second, Timeout: 10 * time.Second}, p.address())}
 	now, err := l.clock(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +224,7 @@ func TestLostReplyOfRemovals(t *testing.T) {
 func TestFlushedScripts(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
 	for _, c := range calls {
-		s := openAt(t, Config{Prefix: freshPrefix(), Shards: 2, clock: movable}, server.Address())
+		s := openAt(t, Config{Prefix: freshPrefix(), Shards: 2, movable: true}, server.Address())
 		call := c.make(&life{T: t, Store: s})
 		if _, err := server.Talk("SCRIPT", "FLUSH"); err != nil {
 			t.Fatal(err)

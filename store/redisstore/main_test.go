@@ -32,14 +32,11 @@ var prefixes atomic.Int64
 
 func freshPrefix() string { return fmt.Sprintf("t%d", prefixes.Add(1)) }
 
-// movable is the server's clock plus an offset that stands beside the data, so that it is there again after a restart.
-const movable = "t[1] * 1000000 + t[2] + (call('GET', tag .. 'x') or 0) * 1000"
-
-// move sets the clock of a store with the clock movable forward, or back.
+// move sets the clock of a store whose clock is movable forward, or back. The offset is there again after a restart.
 func move(t testing.TB, s *Store, d time.Duration) {
 	t.Helper()
 	for _, tag := range s.tags {
-		if err := s.client.Do(context.Background(), s.client.B().Incrby().Key(tag+"x").Increment(d.Milliseconds()).Build()).Error(); err != nil {
+		if err := s.client.Do(context.Background(), s.client.B().Incrby().Key(tag+offsetSuffix).Increment(d.Milliseconds()).Build()).Error(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -41,7 +41,7 @@ func halfMoved(t *testing.T, c *redistest.Cluster, tag string, suffixes ...strin
 // acknowledged and forgotten, an unknown not listed, and a purge would leave records behind for good.
 func TestClusterHalfMovedSlot(t *testing.T) {
 	c := redistest.OwnCluster(t, 2, redistest.Config{})
-	s := openAt(t, Config{Shards: 2, AllowLossyFailover: true, unsealed: true, clock: movable, bucket: time.Hour}, c.Nodes[0].Address())
+	s := openAt(t, Config{Shards: 2, AllowLossyFailover: true, unsealed: true, movable: true, bucket: time.Hour}, c.Nodes[0].Address())
 	tag := s.tags[0]
 	now, err := s.clock(t.Context())
 	if err != nil {

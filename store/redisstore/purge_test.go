@@ -13,7 +13,7 @@ import (
 // TestPurgeBySeveralMaintainers removes a thousand records, each once, while late copies of them come: none runs again.
 func TestPurgeBySeveralMaintainers(t *testing.T) {
 	const n = 1000
-	l := &life{T: t, Store: shared(t, Config{Shards: 3, clock: movable, bucket: time.Second})}
+	l := &life{T: t, Store: shared(t, Config{Shards: 3, movable: true, bucket: time.Second})}
 	now, err := l.clock(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func talkString(t testing.TB, s *Store, key string) string {
 
 // TestLongWindowsHaveFewLists: what is kept for a year does not stand in a list for each ten minutes of it, which a count would have to visit, one by one, while the server does nothing else.
 func TestLongWindowsHaveFewLists(t *testing.T) {
-	s := shared(t, Config{Shards: 1, clock: movable})
+	s := shared(t, Config{Shards: 1, movable: true})
 	for n := range 100 {
 		who := identity(fmt.Sprint(n), 0)
 		if _, err := s.Claim(t.Context(), claimOf(who, tokenOf(1))); err != nil {

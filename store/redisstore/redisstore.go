@@ -25,6 +25,7 @@ type Store struct {
 
 	clocks
 
+	recent      recent // operations that this process has seen to be done
 	connections connections
 	checked     atomic.Int64  // how many connections had been made when the server was last looked at
 	checking    chan struct{} // has a place for whoever looks
@@ -43,7 +44,7 @@ func New(ctx context.Context, o rueidis.ClientOption, c Config) (*Store, error) 
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	s := &Store{config: c, scripts: newScripts(c.clock), checking: make(chan struct{}, 1), closing: make(chan struct{})}
+	s := &Store{config: c, scripts: newScripts(c.movable), checking: make(chan struct{}, 1), closing: make(chan struct{})}
 	s.waiting.init(s)
 	client, err := rueidis.NewClient(s.options(o))
 	if err != nil {
@@ -86,6 +87,7 @@ func (s *Store) options(o rueidis.ClientOption) rueidis.ClientOption {
 	o.Dialer.Timeout = s.config.Timeout
 	o.Dialer.KeepAlive = s.config.Timeout // how often an idle connection is probed
 	o.PipelineMultiplex = -1              // one connection to a server: its steps share packets, and none is made in the middle of work
+	o.MaxFlushDelay = flushDelay
 	dial := o.DialCtxFn
 	o.DialCtxFn = func(ctx context.Context, address string, d *net.Dialer, secure *tlsConfig) (conn net.Conn, err error) {
 		if dial != nil {
@@ -100,6 +102,9 @@ func (s *Store) options(o rueidis.ClientOption) rueidis.ClientOption {
 	}
 	return o
 }
+
+// flushDelay is for how long the driver gathers the steps of several callers before it writes them: a step costs it less, and a caller who is alone waits for nobody.
+const flushDelay = 20 * time.Microsecond
 
 // Traits says what this store can promise with the server's settings as they were when it was opened.
 func (s *Store) Traits() store.Traits { return s.traits }

@@ -68,7 +68,11 @@ type scripts struct {
 	found, probe, introduce, list, stats, purge, seal, trail          script // of a shard
 }
 
-func newScripts(clock string) scripts {
+func newScripts(movable bool) scripts {
+	clock := "t[1] * 1000000 + t[2]" // in microseconds, from t, what TIME answers
+	if movable {
+		clock += " + (call('GET', tag .. '" + offsetSuffix + "') or 0) * 1000"
+	}
 	reading := func(more string, parts ...string) script {
 		return newScript(strings.NewReplacer("MICROSECONDS", clock, "WATCHED", more).Replace(strings.Join(parts, "")))
 	}

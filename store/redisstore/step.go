@@ -117,11 +117,17 @@ func (s *Store) Claim(ctx context.Context, q store.ClaimRequest) (store.Answer, 
 	if q.Policy == store.MarkUnknown && s.traits.RerunOnly {
 		return store.Answer{}, fmt.Errorf("%w: %w", ErrLossyFailover, store.ErrUnsupported)
 	}
+	if a, ok, err := s.seen(ctx, q); ok || err != nil {
+		return a, err
+	}
 	pure := func(r store.Record, env store.Env) store.Step { return store.Claim(r, q, env) }
 	keys, args := s.claimKeys(q), s.claimArgs(q)
 	a, _, err := s.step(ctx, "claim", s.scripts.claim, q.Identity, keys, args, pure)
 	if errors.Is(err, store.ErrFull) {
 		a, err = s.again(ctx, "claim", s.scripts.claimRoomy, q.Identity, keys, args, pure)
+	}
+	if a.Verdict == store.Replay {
+		s.recent.add(q.ID)
 	}
 	return a, err
 }
@@ -176,6 +182,9 @@ func (s *Store) Advance(ctx context.Context, q store.AdvanceRequest) (store.Answ
 		a, _, err := s.step(ctx, "complete", s.scripts.complete, q.Identity, s.completeKeys(q.Identity), []string{rueidis.BinaryString(b), q.Service, rueidis.BinaryString(value)}, pure)
 		if a.Verdict == store.Applied && a.Record.End == store.EndReply {
 			a.Record.Reply = replyIn(a.Record.Reply, value[room:]) // the caller's slice is the caller's
+		}
+		if a.Verdict == store.Applied {
+			s.recent.add(q.ID)
 		}
 		return a, err
 	}

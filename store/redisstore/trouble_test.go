@@ -155,7 +155,7 @@ func TestKill(t *testing.T) {
 // TestFullMemory: at maxmemory no claim is created, and everything else goes on.
 func TestFullMemory(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
-	l := &life{T: t, Store: openAt(t, Config{clock: movable}, server.Address())}
+	l := &life{T: t, Store: openAt(t, Config{movable: true}, server.Address())}
 	open, done, lapsed, unknown, released := l.claimed(), l.done(), l.claimed(notStarted, briefly), l.unknown(), l.claimed(notStarted, briefly)
 	late := l.claimed(notStarted)
 	move(t, l.Store, time.Second)

@@ -197,7 +197,7 @@ func TestGrants(t *testing.T) {
 		return fmt.Sprintf("redis://%s:pass@%s?prefix=shop&shards=2", name, server.Address())
 	}
 	lives(t, user("least", Grants("shop")))
-	s, err := Open(t.Context(), user("least", Grants("shop")), Config{clock: movable})
+	s, err := Open(t.Context(), user("least", Grants("shop")), Config{movable: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestGrants(t *testing.T) {
 		if s, err = Open(t.Context(), user("least", Grants("shop")), Config{}); err != nil {
 			t.Fatal(err)
 		}
-		other := openAt(t, Config{Prefix: "shop", clock: movable}, server.Address()) // who prepares may do more
+		other := openAt(t, Config{Prefix: "shop", movable: true}, server.Address()) // who prepares may do more
 		call := c.make(&life{T: t, Store: other})
 		other.client.Close()
 		other.client = s.client

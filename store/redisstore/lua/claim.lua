@@ -13,7 +13,7 @@ if not v then
 	end
 	if roomy then return pack('>BI6', 4, now) .. seal end
 	call('SET', rec, pack('>BBBBc16I8I4I6I6I6', 1, 1 + start, policy, 0, token, version, 1, now + lease, 0, now) .. ARGV[3])
-	call('ZADD', tag .. (start == 1 and 's' or 'c'), now + lease, id)
+	call('ZADD', tag .. (start == 1 and 's' or 'c'), string.format('%d', now + lease), id)
 	return pack('>BI6', 1, now) .. seal
 end
 

@@ -14,7 +14,7 @@ local failed = due(purge, width)
 if failed then return failed end
 -- ARGV[3] is the reply behind as many zeros as head and body are long: a long string is dear in Lua, and joining makes another.
 call('SET', rec, ARGV[3])
-call('SETRANGE', rec, 0, pack('>BBBBc16I8c4I6I6', 1, 3, flags, ending, token, version + 1, claims, purge, now) .. sub(v, 45))
+call('SETRANGE', rec, '0', pack('>BBBBc16I8c4I6I6', 1, 3, flags, ending, token, version + 1, claims, purge, now) .. sub(v, 45))
 call('ZREM', tag .. (state == 1 and 'c' or 's'), id)
 if got[3] then
 	call('DEL', tag .. 'q' .. id)
