@@ -93,7 +93,8 @@ func version(s *redistest.Server) string {
 type bench struct {
 	server *redistest.Server
 	store  *redisstore.Store
-	client rueidis.Client
+	client rueidis.Client // as the store's
+	hand   rueidis.Client // as people have it
 	byGo   *goredis.Client
 	pair   pair
 	first  store.Identity
@@ -131,7 +132,12 @@ func open(ctx context.Context, server *redistest.Server) (*bench, error) {
 	if b.store, err = redisstore.New(ctx, rueidis.ClientOption{InitAddress: []string{server.Address()}}, redisstore.Config{}); err != nil {
 		return nil, err
 	}
-	b.client, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Address()}, DisableCache: true, DisableRetry: true, PipelineMultiplex: -1}) // one connection, as the store has
+	o := rueidis.ClientOption{InitAddress: []string{server.Address()}, DisableCache: true, DisableRetry: true, PipelineMultiplex: -1} // one connection, as the store has
+	if b.hand, err = rueidis.NewClient(o); err != nil {
+		return nil, err
+	}
+	o.MaxFlushDelay = 20 * time.Microsecond // as the store has, too
+	b.client, err = rueidis.NewClient(o)
 	b.byGo = goredis.NewClient(&goredis.Options{Addr: server.Address(), PoolSize: 64})
 	return b, err
 }
@@ -139,6 +145,7 @@ func open(ctx context.Context, server *redistest.Server) (*bench, error) {
 func (b *bench) close() {
 	_ = b.store.Close()
 	b.client.Close()
+	b.hand.Close()
 	_ = b.byGo.Close()
 }
 
@@ -208,7 +215,7 @@ func (b *bench) run(ctx context.Context, callers int, plan rounds.Plan) Run {
 	r := rounds.Run(plan,
 		contender("the same two commands, bare", func(ctx context.Context, o order) error { return o.bare.send(ctx, b.client) }),
 		contender("a new operation", func(ctx context.Context, o order) error { return once(ctx, b.store, o.who, o.token) }),
-		contender("look, lock, save, unlock by rueidis", func(ctx context.Context, o order) error { return byHand(ctx, b.client, o.key, reply) }),
+		contender("look, lock, save, unlock by rueidis", func(ctx context.Context, o order) error { return byHand(ctx, b.hand, o.key, reply) }),
 		contender("the same by go-redis", func(ctx context.Context, o order) error { return byHandGo(ctx, b.byGo, o.key, reply) }),
 	)
 	b.prepare(plan.Ops, false)

@@ -13,7 +13,7 @@ import (
 // process needs the script once.
 func TestReplayWithoutAScript(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
-	l := &life{T: t, Store: openAt(t, Config{movable: true}, server.Address())}
+	l := openAt(t, Config{movable: true}, server.Address())
 	q := claimOf(identity("k", 0), tokenOf(1))
 	q.Fingerprints = []store.Fingerprint{{Version: 1, Sum: [32]byte{1}}}
 	claim := func(s *Store, change func(*store.ClaimRequest)) store.Answer {
@@ -35,9 +35,9 @@ func TestReplayWithoutAScript(t *testing.T) {
 	if err != nil || done.Verdict != store.Applied {
 		t.Fatalf("complete: %v, %v", done.Verdict, err)
 	}
-	move(t, l.Store, time.Minute)
+	move(t, l, time.Minute)
 	other := openAt(t, Config{movable: true}, server.Address())
-	for name, s := range map[string]*Store{"its process": l.Store, "another": other} {
+	for name, s := range map[string]*Store{"its process": l, "another": other} {
 		var first store.Answer
 		for i := range 3 {
 			before := scriptsRun(t, server)
@@ -45,7 +45,7 @@ func TestReplayWithoutAScript(t *testing.T) {
 			if i == 0 {
 				first = a
 			}
-			if n := scriptsRun(t, server) - before; n != 0 && (i > 0 || s == l.Store) {
+			if n := scriptsRun(t, server) - before; n != 0 && (i > 0 || s == l) {
 				t.Errorf("%s, replay %d: %d scripts", name, i, n)
 			}
 			if a.Verdict != store.Replay || string(a.Record.Reply) != "paid" || a.Record.Version != done.Record.Version || a.Now < done.Now.Add(time.Minute) || a.Now < first.Now {
@@ -59,16 +59,16 @@ func TestReplayWithoutAScript(t *testing.T) {
 			t.Errorf("%s, a fingerprint that cannot be compared: %v", name, a.Verdict)
 		}
 	}
-	move(t, l.Store, -time.Hour)
-	if a := claim(l.Store, same); a.Now < done.Now.Add(time.Minute) { // X4
+	move(t, l, -time.Hour)
+	if a := claim(l, same); a.Now < done.Now.Add(time.Minute) { // X4
 		t.Errorf("after the clock was set back: %d, done at %d", a.Now, done.Now)
 	}
 	talk(t, server, "ACL", "SETUSER", "default", "-getex")
-	if a := claim(l.Store, same); a.Verdict != store.Replay || string(a.Record.Reply) != "paid" {
+	if a := claim(l, same); a.Verdict != store.Replay || string(a.Record.Reply) != "paid" {
 		t.Errorf("without the privilege: %v, %q", a.Verdict, a.Record.Reply)
 	}
 	talk(t, server, "ACL", "SETUSER", "default", "+getex")
-	claim(l.Store, same)
+	claim(l, same)
 	anchor := l.shard(q.ID) + "a" + q.Service
 	was := talk(t, server, "GET", anchor).(string)
 	talk(t, server, "SETRANGE", anchor, "0", "another")
@@ -76,7 +76,7 @@ func TestReplayWithoutAScript(t *testing.T) {
 		t.Errorf("of another store: %v, %v", a.Verdict, err)
 	}
 	talk(t, server, "SET", anchor, was)
-	claim(l.Store, same)
+	claim(l, same)
 	talk(t, server, "FLUSHALL")
 	if _, err := l.Claim(t.Context(), q); !errors.Is(err, ErrForgotten) {
 		t.Errorf("of a database that was flushed: %v", err)
