@@ -28,6 +28,11 @@ type held struct {
 
 // open locks the record and reads what a transition reads: until close, that is one moment for all who ask for that record. After an error nothing is locked.
 func (s *Store) open(ctx context.Context, h *held, who *store.Identity, t store.Token, writes bool) (store.Env, error) {
+	if t != (store.Token{}) { // it may write
+		if err := s.logs.wait(ctx); err != nil {
+			return store.Env{}, err
+		}
+	}
 	if err := s.enter(ctx); err != nil {
 		return store.Env{}, err
 	}

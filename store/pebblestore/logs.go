@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,6 +28,7 @@ type logFS struct {
 	armed     atomic.Bool   // until then Pebble opens, and takes an error
 	ready     atomic.Bool   // there is a spare
 	failed    atomic.Bool
+	trying    atomic.Pointer[chan struct{}] // nil, or closed when Pebble has a new log or the store has failed
 
 	mu    sync.Mutex
 	spare vfs.File
@@ -71,10 +73,11 @@ func (l *logFS) guard(name string, c vfs.DiskWriteCategory, f vfs.File, err erro
 	if err != nil {
 		f, err = l.takeSpare(name, err)
 	}
-	pause := time.Millisecond
-	for begun := time.Now(); err != nil && !l.failed.Load() && time.Since(begun) < l.patience; pause = min(2*pause, mostPause) {
-		time.Sleep(pause)
-		f, err = l.FS.Create(name, c)
+	if err != nil && !l.failed.Load() {
+		end := make(chan struct{})
+		l.trying.Store(&end)
+		defer func() { l.trying.Store(nil); close(end) }()
+		f, err = l.tryAgain(name, c, err)
 	}
 	if err == nil {
 		return &logFile{f, l}, nil
@@ -82,6 +85,29 @@ func (l *logFS) guard(name string, c vfs.DiskWriteCategory, f vfs.File, err erro
 	l.failWith(fmt.Errorf("no new log: %w", err))
 	nothing, err := vfs.NewMem().Create(spareName, c)
 	return &logFile{nothing, l}, err
+}
+
+func (l *logFS) tryAgain(name string, c vfs.DiskWriteCategory, err error) (f vfs.File, _ error) {
+	pause := time.Millisecond
+	for begun := time.Now(); err != nil && time.Since(begun) < l.patience; pause = min(2*pause, mostPause) {
+		time.Sleep(pause)
+		f, err = l.FS.Create(name, c)
+	}
+	return f, err
+}
+
+// wait keeps a call that may write out of Pebble while that has no log, and with no lock of the store's: those who are in there wait whatever their deadlines.
+func (l *logFS) wait(ctx context.Context) error {
+	end := l.trying.Load()
+	if end == nil {
+		return nil
+	}
+	select {
+	case <-*end:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // takeSpare gives the spare the name of the new log, which could not be made because of why.

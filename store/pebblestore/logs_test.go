@@ -21,14 +21,19 @@ type exhausted struct {
 	vfs.FS
 	on    atomic.Bool
 	tries atomic.Int64
-	until int64 // so many tries; zero: for ever
+	until int64         // so many tries; zero: for ever
+	third chan struct{} // closed at the third try, which is the first one without a spare that is made again
 }
 
 func (f *exhausted) refuse(name string) error {
 	if !f.on.Load() || !strings.HasSuffix(name, ".log") {
 		return nil
 	}
-	if n := f.tries.Add(1); f.until != 0 && n > f.until {
+	n := f.tries.Add(1)
+	if n == 3 && f.third != nil {
+		close(f.third)
+	}
+	if f.until != 0 && n > f.until {
 		return nil
 	}
 	return syscall.EMFILE
@@ -152,6 +157,47 @@ func TestNewLogIsTriedAgain(t *testing.T) {
 		t.Fatalf("%d tries; the test proves too little", f.tries.Load())
 	}
 	kept(t, &f, all)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// While it is tried again the deadline of a call that comes holds, and who only looks is answered.
+func TestNewLogKeepsNobodyBeyondHisDeadline(t *testing.T) {
+	f := exhausted{third: make(chan struct{})}
+	s, all := accepted(t, &f, 40)
+	s.logs.patience = time.Hour
+	first, last := all[:39], all[39]
+	ended := make(chan error)
+	go func() {
+		_, err := completed(t, s, first)
+		ended <- err
+	}()
+	<-f.third
+	back := make(chan error, 2)
+	go func() {
+		_, err := s.Get(t.Context(), last)
+		back <- err
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		_, err = s.Advance(ctx, completeOf(last, tokenOf(1), "late"))
+		back <- err
+	}()
+	for _, want := range []error{nil, context.DeadlineExceeded} {
+		select {
+		case err := <-back:
+			if !errors.Is(err, want) {
+				t.Errorf("a call that comes meanwhile: %v; want %v", err, want)
+			}
+		case <-time.After(2 * time.Second):
+			t.Errorf("a call that comes meanwhile waits; want %v", want)
+		}
+	}
+	f.on.Store(false)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	kept(t, &f, first)
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
