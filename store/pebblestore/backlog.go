@@ -18,6 +18,7 @@ import (
 type backlog struct {
 	table   int64 // bytes of a memtable
 	closing <-chan struct{}
+	given   atomic.Bool // up: the store has failed
 
 	stale   atomic.Bool // Pebble has to be asked again
 	bytes   atomic.Int64
@@ -87,6 +88,16 @@ func (b *backlog) well() <-chan struct{} {
 	return b.good
 }
 
+// give gives up: the store has failed, and no flush will end any more. Whoever waits asks again, and hears of the failure.
+func (b *backlog) give() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.given.Store(true)
+	if b.turn != nil {
+		b.next()
+	}
+}
+
 // next wakes whoever waits. The caller has mu.
 func (b *backlog) next() {
 	b.stale.Store(true)
@@ -118,7 +129,7 @@ func (b *backlog) wait(ctx context.Context) error {
 	b.mu.Lock()
 	turn := b.turn
 	b.mu.Unlock()
-	if !b.stale.Load() && b.bytes.Load() >= waitAt*b.table {
+	if !b.given.Load() && !b.stale.Load() && b.bytes.Load() >= waitAt*b.table {
 		select {
 		case <-turn:
 		case <-b.closing:
@@ -136,6 +147,9 @@ func (b *backlog) wait(ctx context.Context) error {
 // pass waits until a write that is no claim may go on, or ctx ends. The caller has no lock of a record or a service.
 func (s *Store) pass(ctx context.Context) error {
 	for ctx.Err() == nil {
+		if cause := s.failure.Load(); cause != nil {
+			return *cause
+		}
 		err := s.backlog.admit(s.db, false)
 		if err == nil || !errors.Is(err, errBacklog) {
 			return err

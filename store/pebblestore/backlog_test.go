@@ -241,3 +241,32 @@ func TestSlowTablesKeepDeadlines(t *testing.T) {
 	defer after.Close()
 	sound(t, after)
 }
+
+// Who waits for tables hears of it when the store fails: no flush would end any more.
+func TestFailureEndsTheWaitForTables(t *testing.T) {
+	f := &tableless{FS: vfs.NewCrashableMem(), hold: make(chan struct{})}
+	defer close(f.hold)
+	var s *Store
+	failed := false
+	s = beginTableless(t, Config{reach: func(point string) {
+		if point != "backlog" || failed {
+			return
+		}
+		failed = true
+		var err error
+		defer s.recoverFatal(&err)
+		panic(fatal("the log cannot be written"))
+	}}, f)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	var err error
+	for n := 0; err == nil && n < 10_000; n++ {
+		_, err = s.Claim(ctx, claimOf(identity(fmt.Sprint(n), 0), tokenOf(1)))
+	}
+	if !errors.Is(err, ErrFailed) {
+		t.Errorf("a claim that waited when the store failed: %v; want ErrFailed", err)
+	}
+	if _, err := s.Seal(t.Context(), "orders", 1); !errors.Is(err, ErrFailed) {
+		t.Errorf("a seal then: %v; want ErrFailed", err)
+	}
+}

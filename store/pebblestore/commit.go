@@ -50,7 +50,9 @@ func (s *Store) recoverFatal(err *error) {
 // fail ends the store: every later call fails, and so does a commit that is under way. The first cause counts.
 func (s *Store) fail(cause error) {
 	err := fmt.Errorf("%w: %w (look at the disk, then start the process again: what was acknowledged is there)", ErrFailed, cause)
-	s.failure.CompareAndSwap(nil, &err)
+	if s.failure.CompareAndSwap(nil, &err) {
+		s.backlog.give()
+	}
 }
 
 // fatal is what the logger panics with when Pebble wants the process to end.
