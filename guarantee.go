@@ -45,7 +45,7 @@ func (g *Guard) Guarantee() Guarantee {
 			out.Weakened = append(out.Weakened, sentence)
 		}
 	}
-	weaken(t.Survives == store.SurvivesNothing, "After a restart every key is new: a retry that spans it runs again.")
+	weaken(t.Survives == store.SurvivesNothing, "After a restart every key is new: a retry that spans it runs again, unless the key has a mint time and the new store began sealed.")
 	weaken(t.LossyFailover, "A failover may forget acknowledged claims: a retry that spans it may run again.")
 	weaken(!t.Shared, "One process only: two servers with a store each do not know of each other's keys.")
 	unstamped := "Keys without a mint time (any but once_… TypeIDs) are remembered for the window only: a copy that comes later runs again."

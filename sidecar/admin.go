@@ -23,7 +23,14 @@ const readyTimeout = 2 * time.Second
 
 // adminHandler serves health and metrics to whoever reaches the admin listener, and the admin API to whom authorize knows.
 func (p *Proxy) adminHandler(authorize func(*http.Request) (string, error)) (http.Handler, error) {
-	api, err := oncehttp.Admin(p.guard, authorize, oncehttp.AdminConfig{})
+	most := p.started.MaxReply
+	for _, r := range p.started.Routes {
+		if r.MaxReply != nil {
+			most = max(most, *r.MaxReply)
+		}
+	}
+	// A reply that an operator gives may be as long as the upstream's; JSON makes it longer.
+	api, err := oncehttp.Admin(p.guard, authorize, oncehttp.AdminConfig{MaxBody: 2*int64(most) + oncehttp.DefaultAdminBody})
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +73,14 @@ var probeKey, _ = onceward.ParseKey("readyz")
 func (p *Proxy) probe(ctx context.Context) error {
 	_, err := p.store.Get(ctx, onceward.Scope{Service: p.started.Service, Principal: "readyz"}.Identity(probeKey))
 	return err
+}
+
+// authorizer is who lets operators in.
+func (c Config) authorizer() (func(*http.Request) (string, error), error) {
+	if strings.HasPrefix(c.Admin, "unix:") {
+		return bySocket, nil
+	}
+	return byToken(c.AdminToken)
 }
 
 // byToken lets in whoever shows the token of a file (RFC 6750 §2.1); an empty name lets in nobody.

@@ -62,7 +62,7 @@ type Config struct {
 
 // Route is what holds for the requests that Match names. A field that is nil is as in [Config].
 type Route struct {
-	Match       string         `yaml:"match" help:"which requests: a method, a path or both, as in POST /orders/{id} (the syntax of Go's http.ServeMux; the most specific route counts)"`
+	Match       string         `yaml:"match" help:"which requests: a path, for one method or for all, as in POST /orders/{id} or /jobs/ (the syntax of Go's http.ServeMux; the most specific route counts)"`
 	Key         *string        `yaml:"key" help:"as above, or off: these requests pass unprotected whatever they carry"`
 	OnLapse     *string        `yaml:"on-lapse" help:"as above"`
 	Lease       *time.Duration `yaml:"lease" help:"as above"`

@@ -85,12 +85,9 @@ func (p *Proxy) publicServer() *http.Server {
 }
 
 func (p *Proxy) adminServer() (*http.Server, error) {
-	authorize := bySocket
-	if !strings.HasPrefix(p.started.Admin, "unix:") {
-		var err error
-		if authorize, err = byToken(p.started.AdminToken); err != nil {
-			return nil, err
-		}
+	authorize, err := p.started.authorizer()
+	if err != nil {
+		return nil, err
 	}
 	handler, err := p.adminHandler(authorize)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 )
@@ -60,11 +62,45 @@ func loadFile(c *Config, name string) error {
 }
 
 func decode(text []byte, into any) error {
-	err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(into)
+	documents := yaml.NewDecoder(bytes.NewReader(text), strictly()...)
+	err := documents.Decode(into)
 	if errors.Is(err, io.EOF) { // a file of comments
 		return nil
 	}
+	if err == nil {
+		var second any
+		if err := documents.Decode(&second); !errors.Is(err, io.EOF) {
+			return errors.New("it has a second document, behind ---")
+		}
+	}
 	return err
+}
+
+// strictly reads numbers and times as flags do. YAML's own reading would cut 1.5 to 1, and take no 0 for a time.
+func strictly() []yaml.DecodeOption {
+	return []yaml.DecodeOption{
+		yaml.Strict(),
+		yaml.CustomUnmarshaler(func(to *int, text []byte) error { return intFrom(to, scalar(text)) }),
+		yaml.CustomUnmarshaler(func(to *time.Duration, text []byte) error { return timeFrom(to, scalar(text)) }),
+	}
+}
+
+func scalar(text []byte) string { return strings.Trim(strings.TrimSpace(string(text)), `"'`) }
+
+// UnknownEnv names the variables that look like settings and are none. They are no error: Kubernetes sets such ones for a service called onceward-proxy.
+func UnknownEnv(environ []string) []string {
+	var c Config
+	known := make(map[string]bool)
+	for _, s := range Settings(&c) {
+		known[s.Env()] = true
+	}
+	var out []string
+	for _, v := range environ {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, EnvPrefix) && !known[name] {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // placeOf finds the value that cannot be read, whose error does not tell where it stands, and shows it: settings are tried one by one.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -25,11 +26,14 @@ func newMatcher(routes []Route) (matcher, error) {
 	return m, errors.Join(faults...)
 }
 
+// registered is where in this file a pattern was registered, which tells nobody anything.
+var registered = regexp.MustCompile(` \(registered at [^)]*\)`)
+
 // add turns ServeMux's panics into errors.
 func (m matcher) add(pattern string, i int) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = fmt.Errorf("route %q: %v", pattern, fault)
+			err = fmt.Errorf("route %q: %s", pattern, registered.ReplaceAllString(fmt.Sprint(fault), ""))
 		}
 	}()
 	m.mux.Handle(pattern, http.NotFoundHandler())
@@ -52,8 +56,8 @@ func (m matcher) find(r *http.Request) int {
 
 // methodOf is the method that a pattern names, or "".
 func methodOf(pattern string) string {
-	if method, _, ok := strings.Cut(pattern, " "); ok {
-		return method
+	if i := strings.IndexAny(pattern, " \t"); i >= 0 {
+		return pattern[:i]
 	}
 	return ""
 }

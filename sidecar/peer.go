@@ -30,6 +30,9 @@ func parsePeer(text string) (netip.Prefix, error) {
 		}
 	}
 	p, err := netip.ParsePrefix(text)
+	if err == nil && p.Addr().Is4In6() && p.Bits() >= 96 { // peers are compared as IPv4
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("trusted-peers has %q: use an address or a block of them, like 10.0.0.0/8", text)
 	}

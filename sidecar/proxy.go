@@ -49,6 +49,9 @@ func build(ctx context.Context, s store.Store, cfg Config, log *slog.Logger) (*P
 		return nil, err
 	}
 	up, err := newUpstream(cfg)
+	if err == nil {
+		_, err = cfg.authorizer()
+	}
 	if err != nil {
 		return nil, err
 	}

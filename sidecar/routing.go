@@ -32,6 +32,8 @@ type track struct {
 	once    http.Handler
 	bodyIn  time.Duration
 	added   prometheus.Observer
+	timeout time.Duration
+	drain   time.Duration
 	longest time.Duration // from a request's header to its reply's end
 }
 
@@ -66,7 +68,7 @@ func newRouting(cfg Config, guard *onceward.Guard, up *upstream, who whoFunc, wa
 // track builds one route: the middleware in front of the upstream.
 func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch *watch) (*track, error) {
 	cfg := f.cfg.with(route)
-	p := &track{name: route.Match, key: cfg.Key, methods: []string{http.MethodPost, http.MethodPatch}, bodyIn: cfg.BodyTimeout}
+	p := &track{name: route.Match, key: cfg.Key, methods: []string{http.MethodPost, http.MethodPatch}, bodyIn: cfg.BodyTimeout, timeout: cfg.Timeout, drain: cfg.Drain}
 	p.longest = cfg.BodyTimeout + cfg.Wait + cfg.Timeout + onceward.DefaultSaveLimit + readTime
 	if p.name == "" {
 		p.name = "*"
@@ -164,17 +166,24 @@ func (p *track) guards(r *http.Request) bool {
 func (p *track) describe() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", p.name)
-	switch p.key {
-	case KeyOff:
+	methods := p.methods
+	if m := methodOf(p.name); m != "" {
+		methods = slices.DeleteFunc(slices.Clone(methods), func(guarded string) bool { return guarded != m })
+	}
+	switch {
+	case p.key == KeyOff || len(methods) == 0: // of no effect: HTTP itself says that the method changes nothing
 		b.WriteString("  Passes untouched: nothing is promised.\n")
 		return b.String()
-	case KeyOptional:
-		fmt.Fprintf(&b, "  %s with a key; without one they pass untouched, and nothing is promised.\n", strings.Join(p.methods, ", "))
+	case p.key == KeyOptional:
+		fmt.Fprintf(&b, "  %s with a key; without one they pass untouched, and nothing is promised.\n", strings.Join(methods, ", "))
 	default:
-		fmt.Fprintf(&b, "  %s; without a key they are refused.\n", strings.Join(p.methods, ", "))
+		fmt.Fprintf(&b, "  %s; without a key they are refused.\n", strings.Join(methods, ", "))
 	}
 	for line := range strings.Lines(p.guard.Guarantee().String()) {
 		b.WriteString("  " + strings.TrimRight(line, "\n") + "\n")
+	}
+	if p.drain < p.timeout {
+		fmt.Fprintf(&b, "    - drain is %v and timeout %v: what takes longer than drain when the process ends is in doubt.\n", p.drain, p.timeout)
 	}
 	return b.String()
 }

@@ -38,8 +38,8 @@ func (c Config) validateScope() error {
 	switch {
 	case c.Scope == "":
 		return errors.New("scope is missing: say who calls by header:NAME, jwt, basic or cert, or that all callers are one by global")
-	case isHeader && !validHeader(name):
-		return fmt.Errorf("scope is %q: that is no name of a header", c.Scope)
+	case isHeader && !ownHeader(name):
+		return fmt.Errorf("scope is %q: that is no name of a header, or one with a meaning of its own", c.Scope)
 	case isHeader && credential && !c.ScopeIsStable:
 		return fmt.Errorf("scope is %q, which is refreshed where it holds a token: the retry after a refresh would be another caller's, and run again. "+
 			"Use jwt, basic or a header with the user's name; scope-is-stable if it never changes", c.Scope)

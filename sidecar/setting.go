@@ -96,23 +96,29 @@ func (s Setting) set(texts []string) error {
 		}
 		*p = v
 	case *int:
-		v, err := strconv.Atoi(text)
-		if err != nil {
-			return fmt.Errorf("%q is no whole number", text)
-		}
-		*p = v
+		return intFrom(p, text)
 	case *time.Duration:
-		v, err := time.ParseDuration(text)
-		if err != nil {
-			return fmt.Errorf("%q is no time: write 90s, 15m or 24h", text)
-		}
-		*p = v
+		return timeFrom(p, text)
 	case *Bytes:
 		return p.UnmarshalText([]byte(text))
 	case *[]Route:
 		return setRoutes(p, texts)
 	default:
 		return fmt.Errorf("a setting of type %T", p)
+	}
+	return nil
+}
+
+func intFrom(to *int, text string) (err error) {
+	if *to, err = strconv.Atoi(text); err != nil {
+		return fmt.Errorf("%q is no whole number", text)
+	}
+	return nil
+}
+
+func timeFrom(to *time.Duration, text string) (err error) {
+	if *to, err = time.ParseDuration(text); err != nil {
+		return fmt.Errorf("%q is no time: write 90s, 15m or 24h", text)
 	}
 	return nil
 }
@@ -127,7 +133,7 @@ func setRoutes(p *[]Route, texts []string) error {
 			routes = make([]Route, 1)
 			into = &routes[0]
 		}
-		if err := yaml.UnmarshalWithOptions([]byte(t), into, yaml.Strict()); err != nil {
+		if err := yaml.UnmarshalWithOptions([]byte(t), into, strictly()...); err != nil {
 			return fmt.Errorf("not understood:\n%s", yaml.FormatError(err, false, true))
 		}
 		*p = append(*p, routes...)

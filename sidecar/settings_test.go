@@ -1,8 +1,10 @@
 package sidecar
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +62,9 @@ func TestAFileIsStrict(t *testing.T) {
 		"max-in-flight: many\n":                                 ">  1 | max-in-flight: many\n",
 		"key: optional\nmax-body: 3Mb\n":                        "\"3Mb\" is no size: write 64MiB, 512KiB or a number of bytes\n   1 | key: optional\n>  2 | max-body: 3Mb\n                 ^",
 		"max-body: 99999999999GiB\n":                            "is no size",
+		"max-in-flight: 1.5\n":                                  "\"1.5\" is no whole number\n>  1 | max-in-flight: 1.5\n",
+		"upstream: http://a\n---\nscope: global\n":              "it has a second document",
+		"timeout: 20\n":                                         "\"20\" is no time",
 		"lease: 5 minutes\n":                                    ">  1 | lease: 5 minutes\n",
 		"routes:\n  - match: /a\n  - match: /b\n    wait: 1y\n": ">  4 |     wait: 1y\n",
 		"upstream: [\n":                                         ">  1 | upstream: [",
@@ -71,6 +76,10 @@ func TestAFileIsStrict(t *testing.T) {
 	}
 	if _, err := Load(Sources{File: write(t, filepath.Join(t.TempDir(), "f.yaml"), "# nothing\n")}); err != nil {
 		t.Errorf("a file of comments: %v", err)
+	}
+	c, err := Load(Sources{File: write(t, filepath.Join(t.TempDir(), "f.yaml"), "wait: 0\ntimeout: \"5s\"\nmax-in-flight: 7 # few\nroutes: [{match: /a, wait: 0, save: [404]}]\n")})
+	if err != nil || c.Wait != 0 || c.Timeout != 5*time.Second || c.MaxInFlight != 7 || *c.Routes[0].Wait != 0 || c.Routes[0].Save[0] != 404 {
+		t.Errorf("%+v, %v", c, err)
 	}
 	if _, err := Load(Sources{File: "/no/such/file"}); err == nil {
 		t.Error("a file that is not there is read")
@@ -106,6 +115,17 @@ func TestEveryFaultIsNamed(t *testing.T) {
 		c.Upstream, c.Scope = url, "global"
 		if err := c.Validate(); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("upstream %s: %v", url, err)
+		}
+	}
+	for want, change := range map[string]func(*Config){
+		"child-key is": func(c *Config) { c.ChildKey = "host" }, "scope is": func(c *Config) { c.Scope = "header:Idempotency-Key" },
+		"host/path missing": func(c *Config) { c.Routes = []Route{{Match: "PUT"}} }, "conflicts with pattern": func(c *Config) { c.Routes = []Route{{Match: "/a"}, {Match: "/a"}} },
+	} {
+		c := Default()
+		c.Upstream, c.Scope = "http://127.0.0.1:1", "global"
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), ".go:") {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 	good := Default()
@@ -169,6 +189,26 @@ func TestManualHasEveryMetric(t *testing.T) {
 	for _, f := range families {
 		if !strings.Contains(string(text), "| `"+f.GetName()+"` |") {
 			t.Errorf("docs/proxy.md does not have %s", f.GetName())
+		}
+	}
+}
+
+func TestUnknownVariablesAreNamed(t *testing.T) {
+	got := UnknownEnv([]string{"PATH=/", "ONCEWARD_PROXY_MAX_BODY=1", "ONCEWARD_PROXY_MAXBODY=1", "ONCEWARD_PROXY_PORT=tcp://10.0.0.1:80"})
+	if want := []string{"ONCEWARD_PROXY_MAXBODY", "ONCEWARD_PROXY_PORT"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// An IPv4 address may be written as one of IPv6.
+func TestMappedPeers(t *testing.T) {
+	trusted, err := parsePeers([]string{"::ffff:10.0.0.0/104", "::ffff:192.0.2.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for peer, want := range map[string]bool{"10.9.9.9:1": true, "[::ffff:10.9.9.9]:1": true, "11.0.0.1:1": false, "192.0.2.1:1": true} {
+		if trusted.trust(&http.Request{RemoteAddr: peer}) != want {
+			t.Errorf("%s: want %v", peer, want)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/onceward/onceward"
+	"github.com/onceward/onceward/oncehttp"
 )
 
 // Validate names every fault at once. Files are looked at when the proxy is made.
@@ -43,7 +45,7 @@ func (c Config) Validate() error {
 		f.require(n > 0, "%s is %d: it must be positive", name, n)
 	}
 	f.require(c.MaxReply <= 1<<31-1, "max-reply is %v: it must be below 2GiB", c.MaxReply)
-	f.require(validHeader(c.ChildKey) || c.ChildKey == "", "child-key is %q: that is no name of a header", c.ChildKey)
+	f.require(ownHeader(c.ChildKey) || c.ChildKey == "", "child-key is %q: that is no name of a header, or one with a meaning of its own", c.ChildKey)
 	f.require(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), "log-level is %q: use debug, info, warn or error", c.LogLevel)
 	f.require(c.LogFormat == "text" || c.LogFormat == "json", "log-format is %q: use text or json", c.LogFormat)
 	_, err = newMatcher(c.Routes)
@@ -136,6 +138,12 @@ func (r Route) validate() error {
 		bad(validHeader(name), "%q is no name of a header", name)
 	}
 	return errors.Join(f...)
+}
+
+// ownHeader reports whether a header of this name may mean what a setting wants it to mean.
+func ownHeader(name string) bool {
+	taken := []string{"Host", "Connection", "Content-Length", "Content-Type", "Expect", "Te", "Trailer", "Transfer-Encoding", "Upgrade", oncehttp.HeaderKey}
+	return validHeader(name) && !slices.Contains(taken, http.CanonicalHeaderKey(name))
 }
 
 // validHeader is RFC 9110 §5.6.2.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -15,7 +16,7 @@ func main() {
 	err := newRoot().ExecuteContext(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "onceward:", err)
+		fmt.Fprintln(os.Stderr, "onceward:", strings.TrimPrefix(err.Error(), "onceward: ")) // our packages' errors begin so themselves
 		os.Exit(exitStatus(err))
 	}
 }

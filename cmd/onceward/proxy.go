@@ -95,6 +95,9 @@ func runProxy(cmd *cobra.Command, from sidecar.Sources, check bool) error {
 	} else {
 		slog.SetDefault(log) // and with it what libraries say by package log
 	}
+	for _, name := range sidecar.UnknownEnv(os.Environ()) {
+		newLog(cmd.ErrOrStderr(), cfg).Warn("this variable is no setting, and is not used", slog.String("variable", name))
+	}
 	hangups := make(chan os.Signal, 1)
 	if !check {
 		signal.Notify(hangups, syscall.SIGHUP) // one that comes before the proxy is there must not end it

@@ -381,12 +381,13 @@ func TestProxyOverANewMemoryRefusesOldKeys(t *testing.T) {
 
 func TestProxyCheckPrintsGuarantees(t *testing.T) {
 	out, err := run("proxy", "--check", "--upstream", "http://127.0.0.1:1", "--scope", "basic", "--store", "memory:", "--key", "optional",
+		"--drain", "1s", "--routes", "{match: POST /only}", "--routes", "{match: \"PUT\\t/x\"}", "--routes", "{match: GET /q}",
 		"--routes", "{match: POST /jobs, on-lapse: rerun, key: required}", "--routes", "{match: PUT /files/, key: off}")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"POST /jobs\n  POST, PATCH; without a key they are refused.\n  At least once", "PUT /files/\n  Passes untouched: nothing is promised.\n",
+		"POST /jobs\n  POST; without a key they are refused.\n  At least once", "POST /only\n  POST with a key;", "PUT\t/x\n  PUT with a key;", "GET /q\n  Passes untouched", "drain is 1s and timeout 1m0s", "PUT /files/\n  Passes untouched: nothing is promised.\n",
 		"*\n  POST, PATCH with a key; without one they pass untouched, and nothing is promised.\n  At most once", "  - After a restart every key is new",
 	} {
 		if !strings.Contains(out, want) {
@@ -421,13 +422,15 @@ func TestProxyRefusesWrongSettings(t *testing.T) {
 		"an argument too many":                        "secret",
 		"unknown flag: --stor":                        "--stor=postgres://u:secret@x/d",
 		"--config: open /no/such/file":                "--config /no/such/file",
+		"onceward: proxy: ":                           "--upstream x",
+		"admin-token: open /no/such/file":             "--upstream http://127.0.0.1:1 --scope global --store memory: --check --admin-token /no/such/file",
 		`--wait: "soon" is no time`:                   "--wait soon",
 	} {
 		cmd := command(t, append([]string{"proxy"}, strings.Fields(args)...)...)
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		code := exitCode(t, cmd.Run())
-		if code != 1 || stdout.Len() != 0 || !strings.Contains(stderr.String(), want) || strings.Contains(stderr.String(), "secret") {
+		if code != 1 || stdout.Len() != 0 || !strings.Contains(stderr.String(), want) || strings.Contains(stderr.String(), "secret") || strings.Contains(stderr.String(), "onceward: onceward") {
 			t.Errorf("proxy %s: exit %d, stdout %q, stderr %q; want %q", args, code, stdout.String(), stderr.String(), want)
 		}
 	}

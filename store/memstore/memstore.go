@@ -57,7 +57,6 @@ func (s *Store) Traits() store.Traits {
 		Notifies:  true,
 		ListsDone: true,
 		Caveats: []string{
-			"Records are in the memory of one process: after a restart every request is new and runs again.",
 			"The audit trail is in memory too and keeps the newest entries only.",
 		},
 	}
