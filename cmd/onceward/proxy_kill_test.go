@@ -17,6 +17,7 @@ import (
 
 	"github.com/onceward/onceward/oncehttp"
 	"github.com/onceward/onceward/store/pgstore/pgtest"
+	"github.com/onceward/onceward/store/redisstore/redistest"
 )
 
 // killings is a bank behind the proxy whose processes are killed while clients send. Its ledger does not deduplicate.
@@ -51,6 +52,14 @@ func TestProxyUnderRandomKillsOverPostgres(t *testing.T) {
 		t.Fatal(o.err)
 	}
 	underRandomKills(t, database)
+}
+
+// Over Redis, for long only: TestProxiesShareRedis kills a proxy over it once.
+func TestProxyUnderRandomKillsOverRedis(t *testing.T) {
+	if os.Getenv("ONCEWARD_SOAK") == "" {
+		t.Skip("with ONCEWARD_SOAK=1 only")
+	}
+	underRandomKills(t, "redis://"+redistest.Own(t, redistest.Config{Durable: true}).Address())
 }
 
 func underRandomKills(t *testing.T, store string) {

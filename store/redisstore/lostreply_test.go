@@ -115,6 +115,10 @@ var calls = []call{
 		r := l.done()
 		return func(ctx context.Context) (any, error) { a, err := l.Get(ctx, r.Identity); return a.Record, err }
 	}, false},
+	{"Find", func(x scripts) script { return x.find }, func(l *life) func(context.Context) (any, error) {
+		r := l.done()
+		return func(ctx context.Context) (any, error) { return l.Find(ctx, r.ID) }
+	}, false},
 	{"Wait", func(x scripts) script { return x.look }, func(l *life) func(context.Context) (any, error) {
 		r := l.claimed()
 		return func(ctx context.Context) (any, error) { return nil, l.Wait(ctx, r.Identity, r.Version+1) }

@@ -42,6 +42,8 @@ var (
 	luaGet string
 	//go:embed lua/look.lua
 	luaLook string
+	//go:embed lua/find.lua
+	luaFind string
 	//go:embed lua/list.lua
 	luaList string
 	//go:embed lua/stats.lua
@@ -65,7 +67,7 @@ const (
 // scripts are all that a store runs.
 type scripts struct {
 	claim, claimRoomy, complete, step, decide, decideRoomy, get, look script // of a record
-	found, probe, introduce, list, stats, purge, seal, trail          script // of a shard
+	found, probe, introduce, find, list, stats, purge, seal, trail    script // of a shard
 }
 
 func newScripts(movable bool) scripts {
@@ -90,6 +92,7 @@ func newScripts(movable bool) scripts {
 		probe:       of(roomy, luaShard, luaProbe),
 		introduce:   of(roomy, luaShard, luaIntroduce),
 		list:        of(roomy, luaShard, luaList),
+		find:        of(roomy, luaShard, luaFind),
 		stats:       of(roomy, luaShard, luaStats),
 		purge:       of(roomy, luaShard, luaPurge),
 		seal:        of(roomy, luaShard, luaSeal),

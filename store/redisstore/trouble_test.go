@@ -262,6 +262,9 @@ func TestReplicaIsRefused(t *testing.T) {
 	if a, err := l.Get(t.Context(), r.Identity); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("read from a replica: %v, %v", a.Verdict, err)
 	}
+	if who, err := l.Find(t.Context(), r.ID); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("found at a replica: %v, %v", who, err)
+	}
 	if a, err := l.Claim(t.Context(), claimOf(r.Identity, tokenOf(98))); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("replayed from a replica: %v, %v", a.Verdict, err)
 	}
