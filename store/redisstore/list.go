@@ -82,52 +82,64 @@ func (s *Store) List(ctx context.Context, q store.ListRequest) (store.Page, erro
 	return page, nil
 }
 
-// rawPage reads the records of a class behind a place, as many as can be put in order: to where the first shard's page ends that has more.
-func (s *Store) rawPage(ctx context.Context, q store.ListRequest, after place) (all []store.Record, more bool, now store.Time, err error) {
-	args := func(shard int) []string {
-		b := append48(append(s.begin(nil, shard), byte(q.Class)), after.at)
-		b = binary.BigEndian.AppendUint32(b, uint32(q.Limit)) //nolint:gosec // at most MaxPage
-		return []string{rueidis.BinaryString(b), string(after.id[:])}
+// part is what one shard has of a page.
+type part struct {
+	records []store.Record
+	end     place // behind it there may be more, if
+	cut     bool
+}
+
+func (s *Store) listArgs(shard int, c store.Class, after place, limit int) []string {
+	b := append48(append(s.begin(nil, shard), byte(c)), after.at)
+	b = binary.BigEndian.AppendUint32(b, uint32(limit)) //nolint:gosec // at most MaxPage
+	return []string{rueidis.BinaryString(b), string(after.id[:])}
+}
+
+// decodePart reads a shard's answer: a page of each of two indexes, each in order.
+func decodePart(reply []rueidis.RedisMessage, limit int) (p part, err error) {
+	last, n := map[store.State]place{}, map[store.State]int{}
+	for _, m := range reply[1:] {
+		b, err := m.AsBytes()
+		if err != nil || len(b) < 32 {
+			return p, cmp.Or(err, errApart)
+		}
+		r, err := decode(b[32:], store.Identity{ID: store.ID(b)})
+		if err != nil {
+			return p, err
+		}
+		p.records = append(p.records, r)
+		last[r.State] = placeOf(r)
+		n[r.State]++
 	}
+	for state, n := range n {
+		if n == limit && (!p.cut || last[state].compare(p.end) < 0) {
+			p.end, p.cut = last[state], true
+		}
+	}
+	return p, nil
+}
+
+// rawPage reads the records of a class behind a place, as many as can be put in order: to where the first shard's page ends that has more. A shard is asked for about twice its share.
+func (s *Store) rawPage(ctx context.Context, q store.ListRequest, after place) (all []store.Record, more bool, now store.Time, err error) {
+	limit := min(q.Limit, 2*q.Limit/len(s.tags)+16)
 	var bound place
+	args := func(shard int) []string { return s.listArgs(shard, q.Class, after, limit) }
 	err = s.each(ctx, "list", s.scripts.list, args, func(_ int, reply []rueidis.RedisMessage) error {
 		at, _ := reply[0].AsBytes()
 		now = max(now, read48(at))
-		var last map[byte]place // of each index: each is in order, and may have been cut
-		for _, m := range reply[1:] {
-			b, err := m.AsBytes()
-			if err != nil || len(b) < 32 {
-				return cmp.Or(err, errApart)
-			}
-			r, err := decode(b[32:], store.Identity{ID: store.ID(b)})
-			if err != nil {
-				return err
-			}
-			all = append(all, r)
-			if last == nil {
-				last = map[byte]place{}
-			}
-			last[byte(r.State)] = placeOf(r)
+		p, err := decodePart(reply, limit)
+		if p.cut && (!more || p.end.compare(bound) < 0) {
+			bound, more = p.end, true
 		}
-		cut := map[byte]int{}
-		for _, m := range reply[1:] {
-			b, _ := m.AsBytes()
-			cut[b[33]]++
-		}
-		for state, n := range cut {
-			if n == q.Limit && (!more || last[state].compare(bound) < 0) {
-				bound, more = last[state], true
-			}
-		}
-		return nil
+		all = append(all, p.records...)
+		return err
 	})
 	if err != nil {
 		return nil, false, 0, err
 	}
 	slices.SortFunc(all, func(a, b store.Record) int { return placeOf(a).compare(placeOf(b)) })
 	if more {
-		end, _ := slices.BinarySearchFunc(all, bound, func(r store.Record, p place) int { return placeOf(r).compare(p) })
-		all = all[:min(end+1, len(all))]
+		all = slices.DeleteFunc(all, func(r store.Record) bool { return placeOf(r).compare(bound) > 0 })
 	}
 	return all, more, now, nil
 }

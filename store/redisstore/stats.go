@@ -85,28 +85,51 @@ func (s *Store) Stats(ctx context.Context, service string) (store.Stats, error) 
 	return st, nil
 }
 
+// countOpen visits each open record of a class once: all shards in one flight, and then the rest of those that have more than a page.
 func (s *Store) countOpen(ctx context.Context, service string, class store.Class, st *store.Stats) error {
-	for q := (store.ListRequest{Service: service, Class: class, Limit: store.MaxPage}); ; {
-		page, err := s.List(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, r := range page.Records {
-			switch {
-			case class == store.ClassUnknown:
-				st.Unknown++
-				if st.OldestUnknown == 0 || r.Lease < st.OldestUnknown {
-					st.OldestUnknown = r.Lease
-				}
-			case r.State == store.Claimed:
-				st.Claimed++
-			default:
-				st.Started++
+	rest := map[int]place{}
+	count := func(shard int, reply []rueidis.RedisMessage) error {
+		at, _ := reply[0].AsBytes()
+		st.Now = max(st.Now, read48(at))
+		p, err := decodePart(reply, store.MaxPage)
+		for _, r := range p.records {
+			if r.Service == service && !(p.cut && placeOf(r).compare(p.end) > 0) { // it comes again
+				countRecord(r, class, st)
 			}
 		}
-		st.Now = page.Now
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return nil
+		if delete(rest, shard); p.cut {
+			rest[shard] = p.end
 		}
+		return err
+	}
+	args := func(shard int) []string { return s.listArgs(shard, class, rest[shard], store.MaxPage) }
+	if err := s.each(ctx, "stats", s.scripts.list, args, count); err != nil {
+		return err
+	}
+	for len(rest) > 0 {
+		for shard := range rest {
+			reply, err := s.on(ctx, "stats", shard, s.scripts.list, args(shard)...)
+			if err != nil {
+				return err
+			}
+			if err := count(shard, reply); err != nil {
+				return failed("stats", err)
+			}
+		}
+	}
+	return nil
+}
+
+func countRecord(r store.Record, class store.Class, st *store.Stats) {
+	switch {
+	case class == store.ClassUnknown:
+		st.Unknown++
+		if st.OldestUnknown == 0 || r.Lease < st.OldestUnknown {
+			st.OldestUnknown = r.Lease
+		}
+	case r.State == store.Claimed:
+		st.Claimed++
+	default:
+		st.Started++
 	}
 }
