@@ -22,12 +22,12 @@ func (s *Store) Find(ctx context.Context, id store.ID) (store.Identity, error) {
 	if err := s.ready(ctx); err != nil {
 		return store.Identity{}, failed("find", err)
 	}
-	tag := s.shard(id)
+	tag, shard := s.shard(id), s.number(id)
 	keys := []string{tag + "w"}
 	if s.cluster {
 		keys = append(keys, tag+"r"+string(id[:]))
 	}
-	reply, err := s.shardReply("find", s.run(ctx, s.scripts.find, keys, rueidis.BinaryString(s.begin(nil)), string(id[:]), strconv.Itoa(nameEnd)))
+	reply, err := s.shardReply("find", shard, s.run(ctx, s.scripts.find, keys, rueidis.BinaryString(s.begin(nil, shard)), string(id[:]), strconv.Itoa(nameEnd)))
 	if err != nil {
 		return store.Identity{}, failed("find", err)
 	}

@@ -99,13 +99,13 @@ const defaultBulk = 512 << 20
 
 // settings asks what INFO does not tell: whether each write is synced, and how long a string may be.
 func (a *said) settings(ctx context.Context, node rueidis.Client) error {
-	got, err := node.Do(ctx, node.B().ConfigGet().Parameter("appendfsync", "proto-max-bulk-len").Build()).AsStrMap()
+	got, err := node.Do(ctx, node.B().ConfigGet().Parameter("appendfsync", "no-appendfsync-on-rewrite", "proto-max-bulk-len").Build()).AsStrMap()
 	a.bulk = defaultBulk
 	if _, is := rueidis.IsRedisErr(err); is { // the command is disabled, or not allowed to this user
 		a.unsure = true
 		return nil
 	}
-	a.always = got["appendfsync"] == "always"
+	a.always = got["appendfsync"] == "always" && got["no-appendfsync-on-rewrite"] != "yes"
 	if n, not := strconv.Atoi(got["proto-max-bulk-len"]); not == nil {
 		a.bulk = n
 	}
@@ -129,13 +129,13 @@ func (f facts) traits(c Config) store.Traits {
 	switch {
 	case !f.append:
 		t.Survives = store.SurvivesNothing
-		t.Caveats = append(t.Caveats, "appendonly is off: a restart of Redis loses claims and replies, and the service stops; if the store is laid out anew, stamped keys from before are refused, and others may run again.")
+		t.Caveats = append(t.Caveats, "appendonly is off: a restart of Redis forgets claims and replies. Where it comes back with an old snapshot, what it has forgotten may run again; where it comes back empty, the service stops.")
 	case f.unsure:
 		t.Survives = store.SurvivesCrash
 		t.Caveats = append(t.Caveats, "CONFIG is disabled, so it is unknown whether appendfsync is always: a crash of the machine may forget what was acknowledged, and that may run again.")
 	case !f.always:
 		t.Survives = store.SurvivesCrash
-		t.Caveats = append(t.Caveats, "appendfsync is not always: a crash of the machine may forget what was acknowledged in the last second, and that may run again.")
+		t.Caveats = append(t.Caveats, "appendfsync is not always, or no-appendfsync-on-rewrite is on: a crash of the machine may forget what was acknowledged in the last second, or while the log was rewritten, and that may run again.")
 	}
 	return t
 }
