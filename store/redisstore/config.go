@@ -20,7 +20,8 @@ const maxShards = 1024
 
 // Config configures a [Store]. Its zero value is right for one server.
 type Config struct {
-	// Prefix is what the names of all keys begin with, in braces with their shard. Stores with different prefixes know nothing of each other. Default "onceward".
+	// Prefix is what the names of all keys begin with, in braces with their shard. Stores with different prefixes know nothing of each other. A colon ends it,
+	// so that no prefix, in the rules of [Grants], covers another one. Default "onceward".
 	Prefix string
 
 	// Shards is over how many hash tags a new store spreads its records. It is written down in the database when the store is laid out, and what stands there
@@ -79,7 +80,7 @@ func (c Config) validate() error {
 			faults = append(faults, fmt.Errorf("redisstore: %s is %v: it %s", field, value, rule))
 		}
 	}
-	require(!strings.ContainsAny(c.Prefix, "{}*?[]\\ ") && len(c.Prefix) <= 64, "Prefix", c.Prefix, "must have at most 64 bytes, and no braces, spaces or wildcards")
+	require(!strings.ContainsAny(c.Prefix, "{}*?[]\\: ") && len(c.Prefix) <= 64, "Prefix", c.Prefix, "must have at most 64 bytes, and no braces, colons, spaces or wildcards")
 	require(c.Shards >= 1 && c.Shards <= maxShards, "Shards", c.Shards, "must be 1 to 1024")
 	require(c.Timeout >= time.Millisecond, "Timeout", c.Timeout, "must be at least 1ms")
 	require(c.MaxReply >= 0, "MaxReply", c.MaxReply, "must not be negative")

@@ -16,7 +16,7 @@ import (
 func TestStoresAreApart(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
 	tags := map[string]bool{}
-	for _, prefix := range []string{"a", "a1", "a:1", "a11"} {
+	for _, prefix := range []string{"a", "a1", "a-1", "a11"} {
 		l := &life{T: t, Store: openAt(t, Config{Prefix: prefix, Shards: 40}, server.Address())}
 		l.done() // under the same key
 		for _, tag := range l.tags {
@@ -55,6 +55,9 @@ func TestLayout(t *testing.T) {
 // TestConfigSaysAllThatIsWrong names each field, at once.
 func TestConfigSaysAllThatIsWrong(t *testing.T) {
 	_, err := New(t.Context(), clientOf(redistest.Shared(t)), Config{Prefix: "{x}", Shards: -1, Timeout: -1, WaitReplicas: -1, Poll: -1, MaxReply: -1})
+	if _, err := New(t.Context(), clientOf(redistest.Shared(t)), Config{Prefix: "shop:eu"}); err == nil || !strings.Contains(err.Error(), "Prefix") {
+		t.Errorf("a prefix that the privileges of shop cover: %v", err)
+	}
 	for _, field := range []string{"Prefix", "Shards", "Timeout", "WaitReplicas", "Poll", "MaxReply"} {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("nothing of %s: %v", field, err)
