@@ -248,7 +248,7 @@ func (s *Store) decideArgs(q store.DecideRequest) []string {
 		who = appendText(appendText(nil, q.Actor), q.Reason)
 	}
 	body := appendBody(nil, q.Identity, 0, store.Fingerprint{})
-	return []string{rueidis.BinaryString(b), q.Service, rueidis.BinaryString(body), rueidis.BinaryString(who), rueidis.BinaryString(q.Reply)}
+	return []string{rueidis.BinaryString(b), q.Service, rueidis.BinaryString(body), rueidis.BinaryString(who), string(q.Reply)} // a copy: the driver may still be sending it when the call is given up
 }
 
 // Get implements [store.Desk]. A replica refuses it.

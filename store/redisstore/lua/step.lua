@@ -3,7 +3,8 @@ local token, op, lease, til = unpack('>c16BI6I6', args, 23)
 local code = 0
 if op == 5 and til >= now then
 	local key = tag .. 'm' .. id .. token
-	if til > tonumber(call('GET', key) or 0) then call('SET', key, til, 'PX', til - now + 1) end
+	-- The server expires it by its own clock, which may be behind the time that is in force here.
+	if til > tonumber(call('GET', key) or 0) then call('SET', key, til, 'PX', til - math.floor((MICROSECONDS) / 1000) + 1) end
 	if til > unpack('>I6', anchor, 23) then call('SET', tag .. 'a' .. service, sub(anchor, 1, 22) .. pack('>I6', til)) end
 	code = 16
 end
