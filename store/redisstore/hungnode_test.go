@@ -37,11 +37,11 @@ func tagOn(t *testing.T, s *Store, c *redistest.Cluster, node int) string {
 
 func slotOf(tag string) int { return int(crc16(strings.Trim(tag, "{}"))) % slots }
 
-// TestClusterNodeHangs: while one of three nodes neither answers nor hangs up, the shards of the others are served, also over a new connection, for which the store looks at the servers again.
+// TestClusterNodeHangs: while one of three nodes neither answers nor hangs up, the shards of the others are served, and purged, also over a new connection, for which the store looks at the servers again.
 func TestClusterNodeHangs(t *testing.T) {
 	c := redistest.OwnCluster(t, 3, redistest.Config{Settings: map[string]string{"cluster-node-timeout": "60000"}})
 	const bound = 800 * time.Millisecond
-	s := openAt(t, Config{AllowLossyFailover: true, Timeout: bound, Shards: 3}, c.Nodes[0].Address())
+	s := openAt(t, Config{AllowLossyFailover: true, Timeout: bound, Shards: 3, clock: movable, unsealed: true}, c.Nodes[0].Address())
 	sick := tagOn(t, s, c, 1)
 	well := []string{tagOn(t, s, c, 0), tagOn(t, s, c, 2)}
 	for _, tag := range s.tags {
@@ -77,15 +77,26 @@ func TestClusterNodeHangs(t *testing.T) {
 	if err := c.Nodes[1].Thaw(); err != nil {
 		t.Fatal(err)
 	}
-	for _, tag := range s.tags {
-		work(t, s, inShard(s, tag, "between", 0), nil)
+	now, err := s.clock(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, tag := range s.tags {
+		work(t, s, inShard(s, tag, "between", now), nil)
+	}
+	move(t, s, 25*time.Hour)
 	served("when all are well")
 	if err := c.Nodes[1].Freeze(); err != nil {
 		t.Fatal(err)
 	}
+	began := time.Now()
+	if r, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 100}); err == nil || r.Removed != 2*len(well) || r.Now == 0 {
+		t.Errorf("a purge: %+v, %v, want what is over in the shards of the nodes that are well, and the error of the other", r, err)
+	}
+	if took := time.Since(began); took > 2*bound {
+		t.Errorf("the purge took %v", took)
+	}
 	talk(t, c.Nodes[0], "CLIENT", "KILL", "TYPE", "normal")
-	var err error
 	for range 20 { // the first may still find the old connection
 		if err = claim(well[0], "anew"); err == nil || errors.Is(err, context.DeadlineExceeded) {
 			break

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/redis/rueidis"
@@ -27,10 +28,12 @@ func (s *Store) Seal(ctx context.Context, service string, until store.Time) (sto
 	return s.raise(ctx, service, until)
 }
 
+func (s *Store) sealArgs(shard int, service string, until store.Time) []string {
+	return []string{rueidis.BinaryString(append48(s.begin(nil, shard), until)), service}
+}
+
 func (s *Store) raise(ctx context.Context, service string, until store.Time) (inForce store.Time, err error) {
-	args := func(shard int) []string {
-		return []string{rueidis.BinaryString(append48(s.begin(nil, shard), until)), service}
-	}
+	args := func(shard int) []string { return s.sealArgs(shard, service, until) }
 	take := func(_ int, reply []rueidis.RedisMessage) error {
 		if len(reply) != 2 {
 			return errApart
@@ -55,7 +58,7 @@ func (s *Store) raise(ctx context.Context, service string, until store.Time) (in
 	return inForce, nil
 }
 
-// Purge implements [store.Upkeep], in scripts of some hundred records. Several maintainers at once take different records. A record may outstay its time by up to ten minutes,
+// Purge implements [store.Upkeep], in scripts of some hundred records. Where a part of the shards does not answer it removes what it can in the others, and returns their error besides. Several maintainers at once take different records. A record may outstay its time by up to ten minutes,
 // or by a 75th of a window that is longer than a day: done records stand in lists of that much time. If ctx ends, what was removed so far stays removed, and the result counts it.
 func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.PurgeResult, err error) {
 	if err := q.Validate(); err != nil {
@@ -64,31 +67,38 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.Purg
 	if err := s.ready(ctx); err != nil {
 		return store.PurgeResult{}, failed("purge", err)
 	}
-	if res.Now, err = s.clock(ctx); err != nil {
-		return store.PurgeResult{}, err
+	up, now, failed := s.answering(ctx)
+	if len(up) == 0 {
+		return store.PurgeResult{}, failed
 	}
+	res.Now = now
 	if off := res.Now.Sub(q.Expect); q.Expect != 0 && off.Abs() > q.Tolerance {
 		return res, store.ErrClock
 	}
-	first := int(s.turn.Add(1)) % len(s.tags) // a short limit must not starve the last shards
-	for i := range s.tags {
-		shard := (first + i) % len(s.tags)
-		for {
-			n, more, err := s.purgeSome(ctx, shard, res.Now, min(batch, q.Limit-res.Removed))
-			res.Removed += n
-			if err != nil {
-				return res, err
-			}
-			if res.Removed == q.Limit && more {
-				res.More = true
-				return res, nil
-			}
-			if !more {
-				break
-			}
+	first := int(s.turn.Add(1)) % len(up) // a short limit must not starve the last shards
+	for i := range up {
+		err := s.purgeShard(ctx, up[(first+i)%len(up)], up, q.Limit, &res)
+		failed = errors.Join(failed, err)
+		if res.More || ctx.Err() != nil {
+			break
 		}
 	}
-	return res, nil
+	return res, failed
+}
+
+// purgeShard removes what is over in a shard, as far as the limit allows.
+func (s *Store) purgeShard(ctx context.Context, shard int, up []int, limit int, res *store.PurgeResult) error {
+	for {
+		n, more, err := s.purgeSome(ctx, shard, up, res.Now, min(batch, limit-res.Removed))
+		res.Removed += n
+		if err != nil || !more {
+			return err
+		}
+		if res.Removed == limit {
+			res.More = true
+			return nil
+		}
+	}
 }
 
 // leaving is what a script removes, or would.
@@ -97,9 +107,9 @@ type leaving struct {
 	newest map[string]store.Time // stamp, by service
 }
 
-// purgeSome removes records of one shard. It first looks which, and raises their watermarks in all shards, so that they stay alike; the script that removes raises its own
+// purgeSome removes records of one shard. It first looks which, and raises their watermarks in all shards that answer, so that they stay alike; the script that removes raises its own
 // shard's once more, in case that somebody else has removed these, and it removes others.
-func (s *Store) purgeSome(ctx context.Context, shard int, now store.Time, limit int) (n int, more bool, err error) {
+func (s *Store) purgeSome(ctx context.Context, shard int, up []int, now store.Time, limit int) (n int, more bool, err error) {
 	seen, err := s.purging(ctx, shard, now, limit+1, false)
 	if err != nil || seen.count == 0 || limit == 0 {
 		return 0, seen.count > 0, err
@@ -110,7 +120,7 @@ func (s *Store) purgeSome(ctx context.Context, shard int, now store.Time, limit 
 			return 0, false, err
 		}
 	}
-	if err := s.sealFor(ctx, seen); err != nil {
+	if err := s.sealFor(ctx, up, seen); err != nil {
 		return 0, false, err
 	}
 	gone, err := s.purging(ctx, shard, now, seen.count, true)
@@ -119,15 +129,16 @@ func (s *Store) purgeSome(ctx context.Context, shard int, now store.Time, limit 
 	}
 	for service, stamp := range gone.newest {
 		if stamp > seen.newest[service] {
-			return gone.count, more, s.sealFor(ctx, gone)
+			return gone.count, more, s.sealFor(ctx, up, gone)
 		}
 	}
 	return gone.count, more, nil
 }
 
-func (s *Store) sealFor(ctx context.Context, l leaving) error {
+func (s *Store) sealFor(ctx context.Context, up []int, l leaving) error {
 	for service, stamp := range l.newest {
-		if _, err := s.raise(ctx, service, stamp); err != nil {
+		args := func(shard int) []string { return s.sealArgs(shard, service, stamp) }
+		if _, err := s.reach(ctx, "purge", up, s.scripts.seal, args, nil); err != nil {
 			return err
 		}
 	}
