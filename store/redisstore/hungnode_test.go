@@ -41,7 +41,7 @@ func slotOf(tag string) int { return int(crc16(strings.Trim(tag, "{}"))) % slots
 func TestClusterNodeHangs(t *testing.T) {
 	c := redistest.OwnCluster(t, 3, redistest.Config{Settings: map[string]string{"cluster-node-timeout": "60000"}})
 	const bound = 800 * time.Millisecond
-	s := openAt(t, Config{AllowLossyFailover: true, Timeout: bound, Shards: 3, clock: movable, unsealed: true}, c.Nodes[0].Address())
+	s := openAt(t, Config{AllowLossyFailover: true, Timeout: bound, Shards: 3, movable: true, unsealed: true}, c.Nodes[0].Address())
 	sick := tagOn(t, s, c, 1)
 	well := []string{tagOn(t, s, c, 0), tagOn(t, s, c, 2)}
 	for _, tag := range s.tags {

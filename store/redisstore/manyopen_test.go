@@ -13,7 +13,7 @@ import (
 // TestManyUnknownsAreCountedOnce: with thousands of unknowns, as after an outage, counting those of a service reads each once, and a page of a listing reads not many more than it has.
 func TestManyUnknownsAreCountedOnce(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
-	s := openAt(t, Config{clock: movable}, server.Address())
+	s := openAt(t, Config{movable: true}, server.Address())
 	const n = 2400
 	var all sync.WaitGroup
 	for w := range 16 {
@@ -95,7 +95,7 @@ func TestOpeningDoesNotCount(t *testing.T) {
 
 // TestOnlyOneShardIsFull: what is spread badly is counted and listed as well, over several pages of one shard.
 func TestOnlyOneShardIsFull(t *testing.T) {
-	s := shared(t, Config{Shards: 1, clock: movable})
+	s := shared(t, Config{Shards: 1, movable: true})
 	const n = 2100
 	for i := range uint64(n) {
 		q := claimOf(identity(fmt.Sprint(i), 0), tokenOf(i))

@@ -10,7 +10,7 @@ import (
 // TestAMarkOutlivesAClockThatIsSetBack: a released token is dead until its claims are, by the clock of whoever sends them, also if the process that released it has seen a later time than the
 // server shows.
 func TestAMarkOutlivesAClockThatIsSetBack(t *testing.T) {
-	l := &life{T: t, Store: shared(t, Config{Shards: 1, clock: movable})}
+	l := &life{T: t, Store: shared(t, Config{Shards: 1, movable: true})}
 	move(t, l.Store, time.Hour)
 	r := l.claimed()
 	move(t, l.Store, -time.Hour)
