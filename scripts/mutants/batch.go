@@ -27,6 +27,7 @@ type batch struct {
 	root  string
 	files map[string]*batchFile // by path relative to root
 	names map[string]bool       // of the mutants in it
+	count int                   // of changed functions
 }
 
 // batchFile is a file of the tree with what is put into it.
@@ -69,7 +70,8 @@ func (b *batch) add(m mutant, patched string) error {
 			b.files[file] = f
 		}
 		for _, v := range variants {
-			f.take(m.name, v)
+			b.count++
+			f.take(m.name, fmt.Sprintf("mutant%d", b.count), v)
 		}
 	}
 	b.names[m.name] = true
@@ -110,8 +112,7 @@ type variant struct {
 	after  string         // and from there
 }
 
-func (f *batchFile) take(mutant string, v variant) {
-	name := "mutant" + strings.ReplaceAll(mutant, "-", "") + fmt.Sprint(len(f.after))
+func (f *batchFile) take(mutant, name string, v variant) {
 	f.put[v.body] += fmt.Sprintf(" if %s == %q { "+v.call+" };", switchName, mutant, name)
 	maps.Copy(f.put, v.named)
 	for at, name := range v.blanks {

@@ -77,7 +77,7 @@ func shapePatch(comment, test, right, wrong string) string {
 func TestABatchHoldsChangedFunctions(t *testing.T) {
 	files := map[string]string{
 		"go.work": "go 1.26\n\nuse .\n", "go.mod": "module example.org/shapes\n\ngo 1.26\n",
-		"shapes/shapes.go": shapes, "shapes/shapes_test.go": shapesTest,
+		"shapes/shapes.go": shapes, "shapes/shapes_test.go": shapesTest, "shapes/more.go": "package shapes\n\nfunc more() string { return \"\" }\n",
 		"mutants/twice-a.patch":     shapePatch("twice", "Twice", "return n", "return n+1"),
 		"mutants/twice-b.patch":     shapePatch("twice", "Twice", "return n", "return -n"),
 		"mutants/twice-equal.patch": shapePatch("twice", "Twice", "return n", "return 1"),
@@ -88,6 +88,9 @@ func TestABatchHoldsChangedFunctions(t *testing.T) {
 	for _, name := range []string{"plain", "method", "unnamed", "generic"} {
 		files["mutants/"+name+".patch"] = shapePatch(name, strings.ToUpper(name[:1])+name[1:], "return 1", "return 2")
 	}
+	// One patch, two files: its functions are told apart.
+	files["mutants/two.patch"] = files["mutants/plain.patch"] +
+		"--- a/shapes/more.go\n+++ b/shapes/more.go\n@@ -1,3 +1,3 @@\n package shapes\n \n-func more() string { return \"\" }\n+func more() string { return \"more\" }\n"
 	files["mutants/own.patch"] = "Binary: own\n" + files["mutants/plain.patch"]
 	house(t, files)
 	lab, err := newLab(time.Minute, false)
@@ -113,7 +116,7 @@ func TestABatchHoldsChangedFunctions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"method", "plain", "silent", "twice-a", "twice-b", "twice-equal", "unnamed"}
+	want := []string{"method", "plain", "silent", "twice-a", "twice-b", "twice-equal", "two", "unnamed"}
 	if got := slices.Sorted(maps.Keys(b.holds)); !slices.Equal(got, want) {
 		t.Errorf("one binary holds %q, want %q", got, want)
 	}
