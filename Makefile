@@ -25,6 +25,7 @@ race: ## test every module with the race detector; needs a C compiler
 .PHONY: soak
 soak: ## long random runs of stores, client and simulation (an hour; ONCEWARD_SOAK_TIME=10m); ONCEWARD_SEED=n repeats one
 	ONCEWARD_SOAK=1 CGO_ENABLED=1 go test -race -count=1 -timeout=2h -v ./store/... ./oncehttp ./faults ./examples/... ./cmd/onceward
+	ONCEWARD_SOAK=1 CGO_ENABLED=0 go test -count=1 -timeout=2h -run '^TestMemory' -v ./store/pebblestore
 	ONCEWARD_SOAK=1 CGO_ENABLED=0 go test -count=1 -timeout=0 -run '^TestSeeds$$' -v ./compat/simulation
 
 .PHONY: simulate
