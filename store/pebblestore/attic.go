@@ -68,6 +68,7 @@ func (s *Store) leaveAttic(svc *service, all []over) error {
 	if err != nil {
 		return err
 	}
+	s.config.reach("left the attic")
 	svc.watermark = watermark
 	svc.attic.Add(-sum.done)
 	svc.totals.done.Add(-sum.done)

@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -43,5 +44,27 @@ func TestClaimsReserveBeforeTheyWrite(t *testing.T) {
 	}
 	if n := s.room.reserved.Load(); n != 0 {
 		t.Errorf("%d bytes are reserved when nothing is open", n)
+	}
+}
+
+// New claims leave MinFree, and twice the replies of those that are accepted; with the ballast given up, they leave its room too.
+func TestClaimsLeaveRoom(t *testing.T) {
+	const least = 1 << 20
+	f := &roomy{FS: vfs.NewMem(), free: 1 << 40}
+	d, err := newDisk(f, "", least)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		loose    bool
+		reserved int64
+		need     uint64
+	}{{false, 0, least}, {false, 5 << 20, least + 10<<20}, {true, 0, 2 * least}} {
+		for _, short := range []uint64{0, 1} {
+			f.free, d.loose, d.looked = c.need-short, c.loose, time.Time{}
+			if err := d.refuse(c.reserved); errors.Is(err, store.ErrFull) != (short > 0) {
+				t.Errorf("%d bytes free, %d reserved, ballast given up: %v: %v", f.free, c.reserved, c.loose, err)
+			}
+		}
 	}
 }
