@@ -114,3 +114,13 @@ func TestANewStoreIsSealedUntilNow(t *testing.T) {
 		t.Errorf("of a service that nobody has used yet, the watermark in force is %d, %v", w, err)
 	}
 }
+
+// TestLimitUnstampedKeysAfterAFlush shows where the seal of a new store ends: a key without a mint time may be as old as any, and runs again for a process that starts after FLUSHALL.
+func TestLimitUnstampedKeysAfterAFlush(t *testing.T) {
+	server := redistest.Own(t, redistest.Config{})
+	work(t, openAt(t, Config{}, server.Address()), identity("ran", 0), nil)
+	talk(t, server, "FLUSHALL")
+	if a, err := openAt(t, Config{}, server.Address()).Claim(t.Context(), claimOf(identity("ran", 0), tokenOf(1))); err != nil || a.Verdict != store.Granted {
+		t.Errorf("%v, %v: if it is refused now, say so in README.md", a.Verdict, err)
+	}
+}
