@@ -105,6 +105,7 @@ func underRandomKills(t *testing.T, store string) {
 
 func (k *killings) startProxy() {
 	k.proxy = startProxy(k.t, k.store, "--listen", k.address, "--upstream", "http://"+k.up.address, "--lease", "2100ms", "--wait", "200ms")
+	k.proxy.drain()
 }
 
 // kill ends one process or both in the middle of a request that the upstream has begun, after a random number of others, and starts them again.

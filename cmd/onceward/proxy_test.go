@@ -108,6 +108,8 @@ type proxyProcess struct {
 	socket string
 	cmd    *exec.Cmd
 	log    *bufio.Reader
+
+	drained chan struct{} // closed at the log's end, if drain reads it
 }
 
 // startProxy starts the command on a free port and waits until it listens.
@@ -149,13 +151,25 @@ func (p *proxyProcess) line(mark string) string {
 	}
 }
 
+// drain reads the log from here on: a proxy that has much to say would wait for its reader.
+func (p *proxyProcess) drain() {
+	p.drained = make(chan struct{})
+	go func() {
+		defer close(p.drained)
+		_, _ = io.Copy(io.Discard, p.log)
+	}()
+}
+
 // end sends a signal and waits.
 func (p *proxyProcess) end(signal syscall.Signal) (code int) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(signal); err != nil {
 		p.t.Fatal(err)
 	}
-	_, _ = io.Copy(io.Discard, p.log)
+	if p.drained == nil {
+		p.drain()
+	}
+	<-p.drained
 	return exitCode(p.t, p.cmd.Wait())
 }
 
