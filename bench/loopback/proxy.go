@@ -8,6 +8,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,9 @@ type Timed struct {
 
 // MeasureProxy measures them in turns. The durable store is in a temporary folder in folder.
 func MeasureProxy(folder string, plan rounds.Plan, mint func(n int) []string) (out Proxied, err error) {
+	// Callers, proxy and service are three programs in one process. As many threads as processors would let them wait for each other, and who comes back
+	// from a sync of the disk most of all.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3 * runtime.NumCPU()))
 	service, err := serve()
 	if err != nil {
 		return out, err
