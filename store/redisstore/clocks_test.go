@@ -11,6 +11,7 @@ import (
 // TestOneClockAhead: the clock of one node of a Cluster is a day ahead when a process starts. Its first purge, which knows of no jump, removes nothing of the other nodes' shards, and the
 // process goes on admitting their keys.
 func TestOneClockAhead(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	server := redistest.OwnCluster(t, 1, redistest.Config{}).Nodes[0]
 	config := Config{Shards: 3, unsealed: true, movable: true, bucket: time.Second, AllowLossyFailover: true} // the clocks are the shards'
 	s := openAt(t, config, server.Address())

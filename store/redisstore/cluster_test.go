@@ -17,12 +17,14 @@ import (
 
 // TestClusterStoretest holds the store to every clause, on a Cluster of three.
 func TestClusterStoretest(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	c := redistest.OwnCluster(t, 3, redistest.Config{Settings: map[string]string{"appendonly": "yes"}})
 	conform(t, func(t testing.TB, config Config) *Store { return openAt(t, config, c.Nodes[0].Address()) })
 }
 
 // TestClusterMoves works on a thousand keys while a shard's slot moves to another node: each operation takes effect once, and gets its reply.
 func TestClusterMoves(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	cluster := redistest.OwnCluster(t, 3, redistest.Config{})
 	s := openAt(t, Config{Shards: 6, AllowLossyFailover: true, Timeout: 5 * time.Second}, cluster.Nodes[0].Address())
 	old := identity("from before", 0)
@@ -169,6 +171,7 @@ func count(t *testing.T, s *redistest.Server, section, name, field string) int {
 
 // TestClusterSpreadsItsShards: each of three nodes has its share.
 func TestClusterSpreadsItsShards(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	for _, n := range []int{1, 3, 16, 1024} {
 		var share [3]int
 		for i, tag := range tagsOf("onceward", n) {

@@ -11,6 +11,7 @@ import (
 
 // TestStoretest holds the store to every clause, on a server alone.
 func TestStoretest(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	s := redistest.Own(t, redistest.Config{Settings: map[string]string{"appendonly": "yes", "appendfsync": "always"}})
 	conform(t, func(t testing.TB, c Config) *Store { return openAt(t, c, s.Address()) })
 }

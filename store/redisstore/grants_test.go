@@ -56,6 +56,7 @@ func everything(t *testing.T, s *Store) {
 
 // TestGrantsInACluster: the least privileges are enough at three nodes, also while a slot moves.
 func TestGrantsInACluster(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	cluster := redistest.OwnCluster(t, 3, redistest.Config{})
 	leastOn(t, Grants(""), cluster.Nodes...)
 	url := "redis+cluster://least:pass@" + cluster.Nodes[0].Address() + "?allow-lossy-failover=true"
@@ -93,6 +94,7 @@ func TestGrantsInACluster(t *testing.T) {
 
 // TestGrantsBehindSentinel: the least privileges are enough at the master, at the sentinel, and at the replica after it was promoted.
 func TestGrantsBehindSentinel(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	sentinel := redistest.OwnSentinel(t, redistest.Config{})
 	leastOn(t, Grants(""), sentinel.Master, sentinel.Replica)
 	leastOn(t, SentinelGrants(), sentinel.Watcher)

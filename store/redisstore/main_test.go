@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"crypto/sha256"
+	options "flag"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -24,6 +25,8 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	options.Parse()
+	_ = options.Set("test.parallel", "6") // what is parallel here waits for servers, not for processors
 	os.Exit(redistest.Main(m))
 }
 

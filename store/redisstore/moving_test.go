@@ -40,6 +40,7 @@ func halfMoved(t *testing.T, c *redistest.Cluster, tag string, suffixes ...strin
 // TestClusterHalfMovedSlot: what concerns a whole shard is refused while some of its keys are at one node and some at the other, and is whole again afterwards. Otherwise a seal would be
 // acknowledged and forgotten, an unknown not listed, and a purge would leave records behind for good.
 func TestClusterHalfMovedSlot(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	c := redistest.OwnCluster(t, 2, redistest.Config{})
 	s := openAt(t, Config{Shards: 2, AllowLossyFailover: true, unsealed: true, movable: true, bucket: time.Hour}, c.Nodes[0].Address())
 	tag := s.tags[0]

@@ -27,12 +27,14 @@ func throughSentinel(t testing.TB, s *redistest.Sentinel, c Config) *Store {
 
 // TestSentinelStoretest holds the store to every clause, behind Sentinel.
 func TestSentinelStoretest(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	s := redistest.OwnSentinel(t, redistest.Config{Settings: map[string]string{"appendonly": "yes"}})
 	conform(t, func(t testing.TB, c Config) *Store { return throughSentinel(t, s, c) })
 }
 
 // TestSentinelFailover promotes a replica that has everything: what was done is replayed, also with the scripts gone.
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	sentinel := redistest.OwnSentinel(t, redistest.Config{})
 	s := throughSentinel(t, sentinel, Config{AllowLossyFailover: true, WaitReplicas: 1})
 	for n := range uint64(50) {
@@ -61,6 +63,7 @@ func TestSentinelFailover(t *testing.T) {
 // TestLimitLossyFailover shows what Redis cannot promise: a claim that was acknowledged, and that a stalled replica did not get, is granted a second time after the
 // failover. So such a store refuses MarkUnknown unless its owner accepts that, and says so in Traits.
 func TestLimitLossyFailover(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	sentinel := redistest.OwnSentinel(t, redistest.Config{})
 	strict := throughSentinel(t, sentinel, Config{})
 	if !strict.Traits().LossyFailover {

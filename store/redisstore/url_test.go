@@ -59,6 +59,7 @@ func TestURLs(t *testing.T) {
 }
 
 func TestURLsOfAClusterAndOfTLS(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	cluster := redistest.OwnCluster(t, 3, redistest.Config{})
 	lives(t, "redis+cluster://"+cluster.Nodes[0].Address()+","+cluster.Nodes[1].Address()+"?allow-lossy-failover=true")
 

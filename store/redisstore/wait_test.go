@@ -125,6 +125,7 @@ func TestWaitersAreGone(t *testing.T) {
 
 // TestClusterNews: one subscription at any node hears of records at every node.
 func TestClusterNews(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	cluster := redistest.OwnCluster(t, 3, redistest.Config{})
 	c := Config{Shards: 6, Poll: time.Minute, AllowLossyFailover: true}
 	a, b := openAt(t, c, cluster.Nodes[0].Address()), openAt(t, c, cluster.Nodes[1].Address())

@@ -62,6 +62,7 @@ type walk struct {
 // TestClusterWalk makes random steps on a Cluster whose servers are killed, stopped, put in each other's place, and lose their scripts and connections. After each of
 // these all is looked at: no effect twice under MarkUnknown, no reply that differs, nothing forgotten that was acknowledged, and the indexes agree with the records.
 func TestClusterWalk(t *testing.T) {
+	t.Parallel() // it has a server of its own
 	seed := seeded(t)
 	met := harms[:len(harms)-1] // a node of a Cluster that begins anew takes no writes for two seconds
 	rounds := len(met)
