@@ -19,8 +19,8 @@ services: ## install the servers that the drivers are tested against, if root; e
 	bash scripts/services.sh
 
 .PHONY: race
-race: ## test every module with the race detector; needs a C compiler
-	CGO_ENABLED=1 go test -race $(PACKAGES)
+race: ## test every module with the race detector; needs a C compiler; SHORT=1 leaves out long tests against servers
+	CGO_ENABLED=1 go test -race $(if $(SHORT),-short) $(PACKAGES)
 
 .PHONY: soak
 soak: ## long random runs of stores, client and simulation (an hour; ONCEWARD_SOAK_TIME=10m); ONCEWARD_SEED=n repeats one

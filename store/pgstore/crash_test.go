@@ -14,6 +14,9 @@ import (
 
 // X3 with a server that is killed, processes and all, and recovers from its log.
 func TestDurabilityThroughServerCrashes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	server := pgtest.Own(t, pgtest.Config{Durable: true})
 	db := tables{owner: open(t, server.URL("postgres"))}
 	db.pool = db.owner
@@ -49,6 +52,9 @@ func TestDurabilityThroughServerCrashes(t *testing.T) {
 
 // Many write while the server is killed under them. What was acknowledged is there afterwards, and what was done stays done.
 func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	server := pgtest.Own(t, pgtest.Config{Durable: true})
 	pool := open(t, server.URL("postgres"))
 	if _, err := Migrate(t.Context(), pool, ""); err != nil {

@@ -17,6 +17,9 @@ import (
 
 // A full disk refuses new claims with ErrFull, for certain, and goes on with replays.
 func TestFullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	server := pgtest.Own(t, pgtest.Config{})
 	pool := open(t, server.URL("postgres"))
 	if _, err := Migrate(t.Context(), pool, ""); err != nil {

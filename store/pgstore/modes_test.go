@@ -46,6 +46,9 @@ func (d tables) holds(t *testing.T) {
 
 // However the user's pool sends statements, and whatever the role's defaults are, the store is the same.
 func TestEveryQueryModeAndIsolation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	for mode, isolation := range map[pgx.QueryExecMode]string{
 		pgx.QueryExecModeCacheStatement: "serializable", pgx.QueryExecModeCacheDescribe: "repeatable read",
 		pgx.QueryExecModeExec: "read committed", pgx.QueryExecModeSimpleProtocol: "repeatable read",
@@ -68,6 +71,9 @@ func TestEveryQueryModeAndIsolation(t *testing.T) {
 
 // Behind PgBouncer in transaction mode each transaction may get another session.
 func TestPgBouncer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	db := serving(t)
 	bouncer := pgtest.OwnBouncer(t, pgtest.Shared(t))
 	db.pool = open(t, bouncer.URLAs(db.pool.Config().ConnConfig.User, database(db.owner))+"&default_query_exec_mode=exec")

@@ -12,6 +12,9 @@ import (
 // The whole conformance suite holds on partitions. Its purges are of single records there too, by a statement of this test: in production what is over in a
 // partition falls with it.
 func TestConformanceOnPartitions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	db := serving(t)
 	first := db.fresh(t)
 	schema := first.config.Schema
@@ -73,6 +76,9 @@ func TestPartitionWaitsForAMaintainer(t *testing.T) {
 
 // TestOnPartitions runs tests of the plain table on a partitioned one.
 func TestOnPartitions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	widthOfTests = 24 * time.Hour // few: they take time to make
 	defer func() { widthOfTests = 0 }()
 	for name, test := range map[string]func(*testing.T){

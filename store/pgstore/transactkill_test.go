@@ -151,6 +151,9 @@ func holdUntilKilled(t *testing.T, held string) {
 
 // The server is killed, processes and all, while many are at work, and comes back.
 func TestKillServerUnderLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	server := pgtest.Own(t, pgtest.Config{Durable: true})
 	pool := open(t, server.URL("postgres")+"&pool_max_conns=8")
 	b := newBank(t, tables{pool, pool})

@@ -74,6 +74,9 @@ func TestTransactorSaysWhatItGuarantees(t *testing.T) {
 
 // However the user's pool sends statements, and whatever the role's defaults are: the same transactions.
 func TestTransactInEveryQueryMode(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	for mode, isolation := range map[pgx.QueryExecMode]string{
 		pgx.QueryExecModeCacheDescribe: "serializable", pgx.QueryExecModeDescribeExec: "repeatable read", pgx.QueryExecModeExec: "repeatable read",
 		pgx.QueryExecModeSimpleProtocol: "serializable",

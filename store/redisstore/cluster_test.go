@@ -18,6 +18,9 @@ import (
 // TestClusterStoretest holds the store to every clause, on a Cluster of three.
 func TestClusterStoretest(t *testing.T) {
 	t.Parallel() // it has a server of its own
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	c := redistest.OwnCluster(t, 3, redistest.Config{Settings: map[string]string{"appendonly": "yes"}})
 	conform(t, func(t testing.TB, config Config) *Store { return openAt(t, config, c.Nodes[0].Address()) })
 }
@@ -172,6 +175,9 @@ func count(t *testing.T, s *redistest.Server, section, name, field string) int {
 // TestClusterSpreadsItsShards: each of three nodes has its share.
 func TestClusterSpreadsItsShards(t *testing.T) {
 	t.Parallel() // it has a server of its own
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	for _, n := range []int{1, 3, 16, 1024} {
 		var share [3]int
 		for i, tag := range tagsOf("onceward", n) {

@@ -57,6 +57,9 @@ func everything(t *testing.T, s *Store) {
 // TestGrantsInACluster: the least privileges are enough at three nodes, also while a slot moves.
 func TestGrantsInACluster(t *testing.T) {
 	t.Parallel() // it has a server of its own
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	cluster := redistest.OwnCluster(t, 3, redistest.Config{})
 	leastOn(t, Grants(""), cluster.Nodes...)
 	url := "redis+cluster://least:pass@" + cluster.Nodes[0].Address() + "?allow-lossy-failover=true"
@@ -95,6 +98,9 @@ func TestGrantsInACluster(t *testing.T) {
 // TestGrantsBehindSentinel: the least privileges are enough at the master, at the sentinel, and at the replica after it was promoted.
 func TestGrantsBehindSentinel(t *testing.T) {
 	t.Parallel() // it has a server of its own
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	sentinel := redistest.OwnSentinel(t, redistest.Config{})
 	leastOn(t, Grants(""), sentinel.Master, sentinel.Replica)
 	leastOn(t, SentinelGrants(), sentinel.Watcher)

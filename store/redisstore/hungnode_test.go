@@ -39,6 +39,9 @@ func slotOf(tag string) int { return int(crc16(strings.Trim(tag, "{}"))) % slots
 
 // TestClusterNodeHangs: while one of three nodes neither answers nor hangs up, the shards of the others are served, and purged, also over a new connection, for which the store looks at the servers again.
 func TestClusterNodeHangs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	c := redistest.OwnCluster(t, 3, redistest.Config{Settings: map[string]string{"cluster-node-timeout": "60000"}})
 	const bound = 800 * time.Millisecond
 	s := openAt(t, Config{AllowLossyFailover: true, Timeout: bound, Shards: 3, movable: true, unsealed: true}, c.Nodes[0].Address())

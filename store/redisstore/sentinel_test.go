@@ -28,6 +28,9 @@ func throughSentinel(t testing.TB, s *redistest.Sentinel, c Config) *Store {
 // TestSentinelStoretest holds the store to every clause, behind Sentinel.
 func TestSentinelStoretest(t *testing.T) {
 	t.Parallel() // it has a server of its own
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	s := redistest.OwnSentinel(t, redistest.Config{Settings: map[string]string{"appendonly": "yes"}})
 	conform(t, func(t testing.TB, c Config) *Store { return throughSentinel(t, s, c) })
 }

@@ -60,6 +60,9 @@ func TestURLs(t *testing.T) {
 
 func TestURLsOfAClusterAndOfTLS(t *testing.T) {
 	t.Parallel() // it has a server of its own
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	cluster := redistest.OwnCluster(t, 3, redistest.Config{})
 	lives(t, "redis+cluster://"+cluster.Nodes[0].Address()+","+cluster.Nodes[1].Address()+"?allow-lossy-failover=true")
 

@@ -63,6 +63,9 @@ type walk struct {
 // these all is looked at: no effect twice under MarkUnknown, no reply that differs, nothing forgotten that was acknowledged, and the indexes agree with the records.
 func TestClusterWalk(t *testing.T) {
 	t.Parallel() // it has a server of its own
+	if testing.Short() {
+		t.Skip("long; -short is for the race detector, after a run without it")
+	}
 	seed := seeded(t)
 	met := harms[:len(harms)-1] // a node of a Cluster that begins anew takes no writes for two seconds
 	rounds := len(met)
