@@ -254,6 +254,12 @@ func (c *capture) reply(k kept) onceward.Reply {
 // canTrail reports whether trailers can follow the body (RFC 9112 §7.1.2, RFC 9113 §8.1).
 func (c *capture) canTrail() bool { return c.http2 || c.chunks && c.declared < 0 }
 
+// bare reports whether nothing but the connection's end would show that the reply, which is here whole, has arrived whole: to a client of HTTP/1.0
+// a part of it would look like all of it.
+func (c *capture) bare(began bool) bool {
+	return !began && !c.chunks && !c.http2 && c.declared < 0 && !c.dropped && bodyAllowed(c.status) && c.fixed.Get("Transfer-Encoding") == ""
+}
+
 // finish sends what has not gone out, with the trailers, now that it may.
 func (c *capture) finish(mark string) {
 	began := c.live
@@ -265,6 +271,9 @@ func (c *capture) finish(mark string) {
 				c.fixed.Add("Trailer", name)
 			}
 		}
+	}
+	if c.bare(began) {
+		c.fixed.Set("Content-Length", strconv.Itoa(len(c.body)))
 	}
 	c.sendHeader(mark)
 	_, _ = c.out.Write(c.body[c.sent:])

@@ -76,3 +76,39 @@ func TestHTTP10HoldsNoLongReply(t *testing.T) {
 		}
 	}
 }
+
+// A saved reply goes to a client of HTTP/1.0 with its length, the first time and in a replay: where the connection breaks off, a part of it must not look whole.
+func TestHTTP10SavedRepliesHaveALength(t *testing.T) {
+	const size = 64 << 10 // more than net/http finds the length of by itself
+	g, err := onceward.New(memstore.New(memstore.Config{}), onceward.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mw, err := oncehttp.Middleware(g, oncehttp.Principal("orders", func(*http.Request) (string, error) { return "alice", nil }), oncehttp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(mw(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for range 2 {
+			_, _ = w.Write(make([]byte, size/2))
+		}
+	})))
+	t.Cleanup(s.Close)
+	for _, replayed := range []string{"", "true"} {
+		var d net.Dialer
+		conn, err := d.DialContext(t.Context(), "tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "POST / HTTP/1.0\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Length: 1\r\n\r\nx")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, resp.Body)
+		if resp.ContentLength != size || n != size || err != nil || resp.Header.Get(oncehttp.HeaderReplayed) != replayed {
+			t.Errorf("replayed %q: Content-Length %d, %d bytes, %v; want %d and replayed %q", resp.Header.Get(oncehttp.HeaderReplayed), resp.ContentLength, n, err, size, replayed)
+		}
+	}
+}
