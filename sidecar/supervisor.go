@@ -14,21 +14,30 @@ type supervisor struct {
 	log    *slog.Logger
 }
 
-// ready says that requests are taken.
-func (s supervisor) ready(ctx context.Context) { s.tell(ctx, "READY=1") }
+// How long to wait until the service manager has room for the news. It kills what it thinks is not ready.
+const (
+	tellReady    = 10 * time.Second
+	tellStopping = time.Second
+)
+
+// ready says that requests are taken. It gives up when ctx ends.
+func (s supervisor) ready(ctx context.Context) { s.tell(ctx, tellReady, "READY=1") }
 
 // stopping says that the process ends and how long that may take, so that it is not killed before, whatever the unit says of TimeoutStopSec.
 func (s supervisor) stopping(ctx context.Context, within time.Duration) {
-	s.tell(ctx, fmt.Sprintf("STOPPING=1\nEXTEND_TIMEOUT_USEC=%d", within.Microseconds()))
+	s.tell(ctx, tellStopping, fmt.Sprintf("STOPPING=1\nEXTEND_TIMEOUT_USEC=%d", within.Microseconds()))
 }
 
-func (s supervisor) tell(ctx context.Context, news string) {
+func (s supervisor) tell(ctx context.Context, patience time.Duration, news string) {
 	if s.socket == "" {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unixgram", s.socket)
 	if err == nil {
+		context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Now()) }) // a datagram waits while the queue is full
 		_, err = conn.Write([]byte(news))
 		conn.Close()
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,4 +61,41 @@ func TestADeafSupervisor(t *testing.T) {
 	supervisor{filepath.Join(t.TempDir(), "none"), slog.New(slog.NewTextHandler(log, nil))}.ready(t.Context())
 	log.find(t, "service manager cannot be told")
 	supervisor{}.ready(t.Context()) // nobody: nothing to log
+}
+
+// A service manager that does not read keeps nobody from ending.
+func TestASupervisorThatDoesNotRead(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "notify")
+	l, err := net.ListenPacket("unixgram", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil { // until its queue is full
+		err = syscall.Sendto(fd, []byte("x"), 0, &syscall.SockaddrUnix{Name: socket})
+	}
+	log := newLines()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		supervisor{socket, slog.New(slog.NewTextHandler(log, nil))}.ready(ctx)
+	}()
+	select {
+	case <-told:
+		log.find(t, "service manager cannot be told")
+	case <-time.After(time.Second):
+		t.Error("it is waited for without an end")
+		l.Close()
+		<-told
+	}
 }
