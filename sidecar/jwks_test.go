@@ -142,3 +142,26 @@ func TestTokensOfUnusualForm(t *testing.T) {
 		t.Errorf("an unknown crit: %d", a.StatusCode)
 	}
 }
+
+// Strangers whose tokens wait for the issuer take no places from who is known.
+func TestStrangersTakeNoPlaces(t *testing.T) {
+	key, entry := ecKey(t, "one")
+	b := start(t, serving(t, nil).URL, func(c *Config) { withJWT(jwksFile(t, entry))(c); c.MaxInFlight = 1 })
+	arrived, gate := make(chan struct{}), make(chan struct{})
+	track := b.proxy.now.Load().rest
+	track.known = known(func(r *http.Request) (string, error) {
+		if r.Header.Get("X-Forged") == "" {
+			return "alice", nil
+		}
+		arrived <- struct{}{}
+		<-gate
+		return "", &laterError{cause: errNoSuchKey, after: time.Second}
+	}, func(*http.Request, error) {})
+	token := signer{jwt.SigningMethodES256, key, "one"}.token(t, nil)
+	forged := make(chan answer, 1)
+	go func() { forged <- b.send("POST", "/", "x", "Idempotency-Key: f", "X-Forged: yes", token) }()
+	<-arrived
+	b.expect(b.send("POST", "/", "x", "Idempotency-Key: k", token), 201, "saved")
+	close(gate)
+	b.expect(<-forged, 503, "freed")
+}

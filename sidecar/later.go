@@ -28,9 +28,12 @@ type caller struct {
 
 type callerKey struct{}
 
-// known finds out who calls before next does, and answers where that cannot be found out now. Next asks toldWho, refused hears of it.
-func known(who whoFunc, refused func(*http.Request, error), next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// knowing finds out who calls. It returns nil after it has answered, where that cannot be found out now; refused hears of it.
+type knowing func(http.ResponseWriter, *http.Request) *http.Request
+
+// known finds out who calls before the middleware does, which asks toldWho.
+func known(who whoFunc, refused func(*http.Request, error)) knowing {
+	return func(w http.ResponseWriter, r *http.Request) *http.Request {
 		name, err := who(r)
 		var later *laterError
 		if errors.As(err, &later) {
@@ -38,10 +41,10 @@ func known(who whoFunc, refused func(*http.Request, error), next http.Handler) h
 			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(later.after.Seconds()))))
 			w.Header().Set(oncehttp.HeaderOutcome, oncehttp.OutcomeFreed)
 			refuse(w, http.StatusServiceUnavailable, "The keys that verify tokens are not at hand. This request was not looked at; send the same key again.")
-			return
+			return nil
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, &caller{name, err})))
-	})
+		return r.WithContext(context.WithValue(r.Context(), callerKey{}, &caller{name, err}))
+	}
 }
 
 // toldWho is what known has found out.

@@ -155,6 +155,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		now.stream.ServeHTTP(w, r)
 		return
 	}
+	if t.known != nil { // before it has a place: a stranger's token may wait for the issuer
+		if r = t.known(w, r); r == nil {
+			return
+		}
+	}
 	select {
 	case p.places <- struct{}{}:
 		defer func() { <-p.places }()

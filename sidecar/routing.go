@@ -29,6 +29,7 @@ type track struct {
 	key     string
 	methods []string
 	guard   *onceward.Guard
+	known   knowing // nil: the middleware asks who calls
 	once    http.Handler
 	bodyIn  time.Duration
 	added   prometheus.Observer
@@ -95,7 +96,7 @@ func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch
 	}
 	p.once = mw(f.once(int64(cfg.MaxReply), cfg.Timeout))
 	if cfg.Scope == scopeJWT {
-		p.once = known(who, func(r *http.Request, err error) { watch.refusal(r.Context(), p.name, "keys-unavailable", err) }, p.once)
+		p.known = known(who, func(r *http.Request, err error) { watch.refusal(r.Context(), p.name, "keys-unavailable", err) })
 	}
 	return p, nil
 }
