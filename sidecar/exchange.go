@@ -84,16 +84,19 @@ func (f *forwarder) reverse(transport http.RoundTripper, change func(*httputil.P
 
 // markKeyed adds the child key. Every retry gets the same reply, so it is asked for in the encoding that everybody reads.
 func (f *forwarder) markKeyed(p *httputil.ProxyRequest) {
-	p.Out.Header.Set("Accept-Encoding", "identity")
-	p.Out.Header.Del("Expect") // the body is here already
-	p.Out.Header.Del("Http2-Settings")
-	dropUpgrade(p.Out.Header) // another protocol cannot be repeated
+	h, values := p.Out.Header, new([2]string)
+	values[0] = "identity"
+	h["Accept-Encoding"] = values[:1:1]
+	delete(h, "Expect") // the body is here already
+	delete(h, "Http2-Settings")
+	dropUpgrade(h) // another protocol cannot be repeated
 	if f.cfg.ChildKey == "" {
 		return
 	}
-	dropSpellings(p.Out.Header, f.cfg.ChildKey)
+	dropSpellings(h, f.cfg.ChildKey)
 	if child, err := onceward.Child(p.In.Context(), step); err == nil {
-		p.Out.Header.Set(f.cfg.ChildKey, child.Text())
+		values[1] = child.Text()
+		h[http.CanonicalHeaderKey(f.cfg.ChildKey)] = values[1:]
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 func forward(p *httputil.ProxyRequest, trusted peers) {
 	gateway := trusted.trust(p.In)
 	for name, values := range p.In.Header {
+		if len(name) < len("Forwarded") || !strings.ContainsRune("FfXx", rune(name[0])) { // most are of no concern here
+			continue
+		}
 		if known := spelling(name); known == "Forwarded" || known == "X-Real-Ip" || strings.HasPrefix(known, "X-Forwarded-") {
 			delete(p.Out.Header, name)
 			if gateway && name == known { // a gateway's own are spelt like this; others it may have passed on
@@ -26,37 +29,40 @@ func forward(p *httputil.ProxyRequest, trusted peers) {
 	if gateway && proto != "" {
 		p.Out.Header.Set("X-Forwarded-Proto", proto)
 	}
-	p.Out.Header.Add("Forwarded", forwardedElement(p.In))
+	p.Out.Header["Forwarded"] = append(p.Out.Header["Forwarded"], forwardedElement(p.In))
 }
 
 // forwardedElement describes one hop (RFC 7239 §4).
 func forwardedElement(r *http.Request) string {
-	proto := "http"
+	var room [128]byte
+	b := appendNode(append(room[:0], "for="...), r)
+	b = appendValue(append(b, ";host="...), r.Host)
+	b = append(b, ";proto=http"...)
 	if r.TLS != nil {
-		proto = "https"
+		b = append(b, 's')
 	}
-	return "for=" + forwardedNode(r) + ";host=" + quoted(r.Host) + ";proto=" + proto
+	return string(b)
 }
 
-// forwardedNode is RFC 7239 §6: an IPv6 address stands in brackets and quotes.
-func forwardedNode(r *http.Request) string {
+// appendNode is RFC 7239 §6: an IPv6 address stands in brackets and quotes.
+func appendNode(b []byte, r *http.Request) []byte {
 	ip, ok := peerOf(r)
 	switch {
 	case !ok:
-		return "unknown"
+		return append(b, "unknown"...)
 	case ip.Is6():
-		return `"[` + ip.String() + `]"`
+		return append(ip.AppendTo(append(b, `"[`...)), `]"`...)
 	}
-	return ip.String()
+	return ip.AppendTo(b)
 }
 
-// quoted is a value of RFC 7239: a token, or a quoted string.
-func quoted(s string) string {
+// appendValue appends a value of RFC 7239: a token, or a quoted string.
+func appendValue(b []byte, s string) []byte {
 	switch {
 	case validHeader(s):
-		return s
+		return append(b, s...)
 	case strings.ContainsAny(s, `\"`):
-		return strconv.Quote(s) // net/http lets no such host in
+		return strconv.AppendQuote(b, s) // net/http lets no such host in
 	}
-	return `"` + s + `"`
+	return append(append(append(b, '"'), s...), '"')
 }

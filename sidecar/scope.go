@@ -171,7 +171,7 @@ func spelling(name string) string {
 func dropSpellings(h http.Header, name string) {
 	name = spelling(name)
 	for other := range h {
-		if spelling(other) == name {
+		if len(other) == len(name) && spelling(other) == name { // all spellings are as long
 			delete(h, other)
 		}
 	}

@@ -15,6 +15,6 @@ func tunnels(h http.Header) {
 }
 
 func dropUpgrade(h http.Header) {
-	h.Del("Connection")
-	h.Del("Upgrade")
+	delete(h, "Connection")
+	delete(h, "Upgrade")
 }
