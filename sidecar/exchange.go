@@ -1,7 +1,6 @@
 package sidecar
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"net/http/httputil"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/onceward/onceward"
@@ -28,6 +26,7 @@ type forwarder struct {
 	trusted peers
 	log     *slog.Logger
 	buffers *buffers
+	replies replies
 	streams *streams
 }
 
@@ -120,35 +119,35 @@ func (f *forwarder) readWhole(resp *http.Response, maxReply int64) error {
 		return nil
 	}
 	ctx := resp.Request.Context()
-	out, body := leavingOf(ctx), &reading{resp.Body, timerOf(ctx)}
+	out, spent := leavingOf(ctx), timerOf(ctx)
 	if isStream(resp) || resp.ContentLength > maxReply {
-		resp.Body = &paced{ReadCloser: body, leaving: out}
+		resp.Body = &paced{ReadCloser: &reading{resp.Body, spent}, leaving: out}
 		return nil
 	}
-	var buf bytes.Buffer
-	if resp.ContentLength > 0 {
-		buf.Grow(int(resp.ContentLength) + bytes.MinRead)
-	}
-	n, err := io.Copy(&buf, io.LimitReader(body, maxReply+1))
+	reply := f.replies.get(resp.ContentLength)
+	began := time.Now()
+	n, err := reply.buf.ReadFrom(io.LimitReader(resp.Body, maxReply+1))
+	spent.add(time.Since(began))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w after %d bytes: %w", errCut, n, err)
 	case n > maxReply:
+		rest := &reading{resp.Body, spent}
 		resp.Body = &paced{leaving: out, ReadCloser: struct {
 			io.Reader
 			io.Closer
-		}{io.MultiReader(&buf, body), body}}
+		}{io.MultiReader(reply.buf, rest), rest}}
 		return nil
 	}
 	out.whole = true
 	resp.Body.Close() // fills in the trailers
-	if stillOpen(resp.Header, buf.Bytes()) {
+	if stillOpen(resp.Header, reply.buf.Bytes()) {
 		verdictOf(ctx).say(onceward.EndDoubt)
 	}
 	if len(resp.Trailer) == 0 {
 		resp.ContentLength = n
 	}
-	resp.Body = io.NopCloser(&buf)
+	resp.Body = reply
 	return nil
 }
 
@@ -192,17 +191,3 @@ var quotation = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
 // unquoted is an error for the log, without what the upstream has sent.
 func unquoted(err error) string { return quotation.ReplaceAllString(err.Error(), `"…"`) }
-
-// buffers keeps the buffers in which replies are copied.
-type buffers struct{ pool sync.Pool }
-
-const copyBuffer = 32 << 10 // bytes
-
-func (b *buffers) Get() []byte {
-	if p, ok := b.pool.Get().(*[]byte); ok {
-		return *p
-	}
-	return make([]byte, copyBuffer)
-}
-
-func (b *buffers) Put(p []byte) { b.pool.Put(&p) }

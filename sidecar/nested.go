@@ -16,8 +16,11 @@ var openProblems = []string{"in-progress", "outcome-unknown", "store-unavailable
 // stillOpen reports whether another guard, in the upstream, says that it has no answer yet. Kept as the reply, that would be the answer for ever,
 // whatever becomes of the operation there. What a guard passes on of its handler's has an outcome.
 func stillOpen(h http.Header, body []byte) bool {
+	if h.Get(oncehttp.HeaderWindow) == "" || h.Get(oncehttp.HeaderOutcome) != "" {
+		return false
+	}
 	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil || media != oncehttp.ProblemType || h.Get(oncehttp.HeaderWindow) == "" || h.Get(oncehttp.HeaderOutcome) != "" {
+	if err != nil || media != oncehttp.ProblemType {
 		return false
 	}
 	var p oncehttp.Problem
