@@ -1,15 +1,14 @@
 package sidecar
 
 import (
-	"io"
 	"net/http"
 	"time"
 )
 
 // timedBody bounds how long a client may take over its body. When that has come, the connection is as free as before.
 type timedBody struct {
-	io.ReadCloser
-	control *http.ResponseController
+	reading
+	control http.ResponseController
 	done    bool
 }
 
@@ -17,7 +16,7 @@ func bounded(w http.ResponseWriter, r *http.Request, within time.Duration, spent
 	if r.Body == nil || r.Body == http.NoBody {
 		return r
 	}
-	b := &timedBody{ReadCloser: &reading{r.Body, spent}, control: http.NewResponseController(w)}
+	b := &timedBody{reading: reading{r.Body, spent}, control: *http.NewResponseController(w)}
 	if b.control.SetReadDeadline(time.Now().Add(within)) != nil {
 		return r
 	}
@@ -27,7 +26,7 @@ func bounded(w http.ResponseWriter, r *http.Request, within time.Duration, spent
 
 // Read implements [io.Reader].
 func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.reading.Read(p)
 	if err != nil && !b.done {
 		b.done = true
 		_ = b.control.SetReadDeadline(time.Time{})

@@ -1,7 +1,6 @@
 package sidecar
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,12 +50,9 @@ func (f *forwarder) stream() http.Handler {
 func (f *forwarder) once(maxReply int64, timeout time.Duration) http.Handler {
 	proxy := f.reverse(once{f.up}, f.markKeyed, func(resp *http.Response) error { return f.readWhole(resp, maxReply) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		out := newLeaving(w, timeout)
-		ctx := context.WithValue(r.Context(), leavingKey{}, out)
-		if body, ok := r.Body.(io.ReaderAt); ok {
-			ctx = context.WithValue(ctx, heldBody{}, body)
-		}
-		proxy.ServeHTTP(&heldBack{w, out}, r.WithContext(ctx))
+		p := passageOf(r.Context())
+		p.begin(w, r.Body, timeout)
+		proxy.ServeHTTP(&p.held, r)
 	})
 }
 
@@ -119,7 +115,8 @@ func (f *forwarder) readWhole(resp *http.Response, maxReply int64) error {
 		return nil
 	}
 	ctx := resp.Request.Context()
-	out, spent := leavingOf(ctx), timerOf(ctx)
+	passage, spent := passageOf(ctx), timerOf(ctx)
+	out := &passage.leaving
 	if isStream(resp) || resp.ContentLength > maxReply {
 		resp.Body = &paced{ReadCloser: &reading{resp.Body, spent}, leaving: out}
 		return nil
@@ -142,7 +139,7 @@ func (f *forwarder) readWhole(resp *http.Response, maxReply int64) error {
 	out.whole = true
 	resp.Body.Close() // fills in the trailers
 	if stillOpen(resp.Header, reply.buf.Bytes()) {
-		verdictOf(ctx).say(onceward.EndDoubt)
+		passage.verdict.say(onceward.EndDoubt)
 	}
 	if len(resp.Trailer) == 0 {
 		resp.ContentLength = n

@@ -1,7 +1,6 @@
 package sidecar
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"time"
@@ -12,25 +11,14 @@ import (
 // leaving is the way out of a keyed reply while its operation runs. What is too long to keep, and a stream, goes to the client as it comes from the
 // upstream; a client that does not read must not hold up the operation until its time is over, which would make a doubt of it.
 type leaving struct {
-	control  *http.ResponseController
+	control  http.ResponseController
 	timeout  time.Duration // of the operation
 	patience time.Duration // how long writes to the client may still take in all
 	whole    bool          // the reply has been read: there is no hurry, and nothing of it leaves before it is saved
 }
 
-type leavingKey struct{}
-
 // patient is the part of an operation's time that a client may take by reading slowly. The rest is the upstream's.
 func patient(timeout time.Duration) time.Duration { return timeout / 4 }
-
-func newLeaving(w http.ResponseWriter, timeout time.Duration) *leaving {
-	return &leaving{control: http.NewResponseController(w), timeout: timeout, patience: patient(timeout)}
-}
-
-func leavingOf(ctx context.Context) *leaving {
-	l, _ := ctx.Value(leavingKey{}).(*leaving)
-	return l
-}
 
 // heldBack is a writer through which nothing is flushed that has been read whole.
 type heldBack struct {

@@ -57,10 +57,11 @@ type sight struct {
 	conn   *watchedConn
 	since  int
 	onConn func()
+	hooks  httptrace.ClientTrace
 }
 
 func (s *sight) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
+	s.hooks = httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -77,6 +78,7 @@ func (s *sight) trace() *httptrace.ClientTrace {
 			s.wrote = true
 		},
 	}
+	return &s.hooks
 }
 
 // watched is the connection under a transport's, also under TLS; nil if several requests share it, as HTTP/2 does: to seal it would break the others.

@@ -140,8 +140,8 @@ func bodiesOf(r *http.Request) (func() io.ReadCloser, error) {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return func() io.ReadCloser { return http.NoBody }, nil
 	}
-	if held, ok := r.Context().Value(heldBody{}).(io.ReaderAt); ok && r.ContentLength > inOnePacket {
-		return func() io.ReadCloser { return io.NopCloser(io.NewSectionReader(held, 0, r.ContentLength)) }, nil
+	if p := passageOf(r.Context()); p != nil && p.body != nil && r.ContentLength > inOnePacket {
+		return func() io.ReadCloser { return io.NopCloser(io.NewSectionReader(p.body, 0, r.ContentLength)) }, nil
 	}
 	all := make([]byte, r.ContentLength)
 	if _, err := io.ReadFull(r.Body, all); err != nil {
@@ -152,9 +152,6 @@ func bodiesOf(r *http.Request) (func() io.ReadCloser, error) {
 
 // inOnePacket is up to how many bytes a body is copied so that it leaves together with its head.
 const inOnePacket = 64 << 10
-
-// heldBody is the context's key of the body that the middleware has read.
-type heldBody struct{}
 
 // sendOnce takes net/http the means to send the request again by itself when a connection dies. It does so with a request that has no body, or
 // whose GetBody is set, if the method is idempotent or there is an Idempotency-Key.

@@ -13,12 +13,12 @@ type verdict struct {
 	ending onceward.Ending
 }
 
-type verdictKey struct{}
-
 // verdictOf is nil outside of a keyed run.
 func verdictOf(ctx context.Context) *verdict {
-	v, _ := ctx.Value(verdictKey{}).(*verdict)
-	return v
+	if p := passageOf(ctx); p != nil {
+		return &p.verdict
+	}
+	return nil
 }
 
 func (v *verdict) say(e onceward.Ending) {
@@ -33,10 +33,10 @@ type judging struct{ *onceward.Guard }
 // Do implements [onceward.Executor].
 func (j judging) Do(ctx context.Context, call onceward.Call, fn func(context.Context, onceward.Attempt) onceward.Outcome) (onceward.Result, error) {
 	return j.Guard.Do(ctx, call, func(ctx context.Context, a onceward.Attempt) onceward.Outcome {
-		v := new(verdict)
-		out := fn(context.WithValue(ctx, verdictKey{}, v), a)
-		if v.known {
-			out.Ending = v.ending
+		p := new(passage)
+		out := fn(context.WithValue(ctx, passageKey{}, p), a)
+		if p.verdict.known {
+			out.Ending = p.verdict.ending
 		}
 		return out
 	})
