@@ -182,8 +182,11 @@ func TestChildKeys(t *testing.T) {
 		_, _ = w.a.Do(ctx, call(key, "x"), func(c context.Context, _ onceward.Attempt) onceward.Outcome {
 			got[i][0], _ = onceward.Child(c, "charge")
 			got[i][1], _ = onceward.Child(c, "ship")
-			_, err := onceward.Child(c, "ship")
-			wantErr(t, err, onceward.ErrStepReused)
+			_, _ = onceward.Child(c, "tell")
+			for _, used := range []string{"charge", "ship", "tell"} {
+				_, err := onceward.Child(c, used)
+				wantErr(t, err, onceward.ErrStepReused)
+			}
 			return onceward.DoubtError(nil)
 		})
 	}

@@ -15,7 +15,8 @@ type Run struct {
 	noEffect atomic.Bool
 
 	mu    sync.Mutex
-	steps map[string]struct{}
+	step  string              // the first one: most runs have no other
+	steps map[string]struct{} // the others
 }
 
 // NewRun is for authors of executors. start is called by [Start]; nil: the run has started already.
@@ -96,16 +97,21 @@ func Child(ctx context.Context, step string) (Key, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, used := r.steps[step]; used {
+	if _, used := r.steps[step]; used || step == r.step && step != "" {
 		return Key{}, &Error{Op: "child", Key: r.call.Key, Err: ErrStepReused, Hint: "give each step of a run its own name"}
 	}
 	key, err := ChildKey(r.call.Scope, r.call.Key, step)
 	if err != nil {
 		return Key{}, err
 	}
-	if r.steps == nil {
+	switch {
+	case r.step == "":
+		r.step = step
+	case r.steps == nil:
 		r.steps = make(map[string]struct{})
+		fallthrough
+	default:
+		r.steps[step] = struct{}{}
 	}
-	r.steps[step] = struct{}{}
 	return key, nil
 }
