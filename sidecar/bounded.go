@@ -12,12 +12,12 @@ type timedBody struct {
 	done    bool
 }
 
-func bounded(w http.ResponseWriter, r *http.Request, within time.Duration, spent *timer) *http.Request {
+func bounded(w http.ResponseWriter, r *http.Request, until time.Time, spent *timer) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r
 	}
 	b := &timedBody{reading: reading{r.Body, spent}, control: *http.NewResponseController(w)}
-	if b.control.SetReadDeadline(time.Now().Add(within)) != nil {
+	if b.control.SetReadDeadline(until) != nil {
 		return r
 	}
 	r.Body = b // r is the caller's own copy

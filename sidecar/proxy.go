@@ -173,9 +173,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.watch.inFlight.Inc()
 	defer p.watch.inFlight.Dec()
 	// A client that stops reading its reply must not keep its place for ever.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(t.longest))
 	began, spent := time.Now(), new(timer)
-	t.once.ServeHTTP(w, bounded(w, r.WithContext(context.WithValue(r.Context(), timerKey{}, spent)), t.bodyIn, spent))
+	_ = http.NewResponseController(w).SetWriteDeadline(began.Add(t.longest))
+	t.once.ServeHTTP(w, bounded(w, r.WithContext(context.WithValue(r.Context(), timerKey{}, spent)), began.Add(t.bodyIn), spent))
 	t.added.Observe(spent.over(began).Seconds())
 }
 
