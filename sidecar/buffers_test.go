@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ func TestAClosedReplyTouchesNoOther(t *testing.T) {
 	_ = first.Close()
 	third := r.get(5)
 	_, _ = third.buf.ReadFrom(strings.NewReader("third"))
-	if n, err := first.Read(make([]byte, 8)); n != 0 || err == nil || err == io.EOF {
+	if n, err := first.Read(make([]byte, 8)); n != 0 || err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("a closed reply was read: %d bytes, %v", n, err)
 	}
 	for want, reply := range map[string]*wholeReply{"second": second, "third": third} {
