@@ -30,3 +30,14 @@ func (c *clocks) newest(shard int) store.Time {
 	}
 	return own
 }
+
+// along is the newest time that a shard whose clock says own can have been handed over, where all clocks say these: each clock takes along those that are behind it by no more than
+// apart, and so may one that was taken along itself.
+func along(own store.Time, sorted []store.Time) store.Time {
+	for _, t := range sorted {
+		if t > own && t.Sub(own) <= apart {
+			own = t
+		}
+	}
+	return own
+}

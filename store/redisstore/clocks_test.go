@@ -43,3 +43,19 @@ func TestOneClockAhead(t *testing.T) {
 		t.Errorf("the store's time is the newest clock's, so that whoever compares it sees the jump: %v, %v", st.Now, err)
 	}
 }
+
+// TestAlong: a clock takes those along that are at most an hour behind it, by way of others too.
+func TestAlong(t *testing.T) {
+	at := func(minutes ...int) (times []store.Time) {
+		for _, m := range minutes {
+			times = append(times, store.Time(m)*store.Time(time.Minute.Milliseconds()))
+		}
+		return times
+	}
+	sorted := at(0, 50, 110, 171, 5000)
+	for i, want := range at(110, 110, 110, 171, 5000) {
+		if got := along(sorted[i], sorted); got != want {
+			t.Errorf("%d is taken along to %d, want %d", sorted[i], got, want)
+		}
+	}
+}

@@ -5,8 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/redis/rueidis"
 
 	"github.com/onceward/onceward/store"
 )
@@ -60,7 +63,7 @@ const layoutFormat = "2" // of 1 the anchors had no time
 
 // layOut reads how the store is laid out, or lays it out: first the plan, then each shard's anchor, then that it is complete. Several processes may do
 // it at once. A plan that is complete and whose anchors are not there is that of a store whose data is lost. One that is not there may be, too: nobody knows what ran under the keys that
-// were minted before, so a shard's watermarks begin at the time of its layout.
+// were minted before, so a shard's watermarks begin at the time of its layout: see found.
 func (s *Store) layOut(ctx context.Context) (*layout, error) {
 	client, prefix := s.client, s.config.Prefix
 	var drawn [8]byte
@@ -100,12 +103,33 @@ func (s *Store) layOut(ctx context.Context) (*layout, error) {
 	if s.config.Existing {
 		return nil, fmt.Errorf("%w: it is not complete; open it once without Existing", ErrLayout)
 	}
-	for _, tag := range l.tags {
-		if err := s.run(ctx, s.scripts.found, s.shardKeys(tag), l.name+string([]byte{flag(s.config.unsealed)})).Error(); err != nil {
-			return nil, err
-		}
+	if err := s.found(ctx, l); err != nil {
+		return nil, err
 	}
 	return l, client.Do(ctx, client.B().Hset().Key(key).FieldValue().FieldValue("complete", "yes").Build()).Error()
+}
+
+// found makes the shards' anchors. A shard's watermarks begin at the newest time to which the clocks of the others may have taken its claims along, for so late are stamps that it has admitted.
+func (s *Store) found(ctx context.Context, l *layout) error {
+	clocks := make([]store.Time, len(l.tags))
+	for i, tag := range l.tags {
+		at, err := s.run(ctx, s.scripts.time, s.shardKeys(tag)).AsBytes()
+		switch {
+		case err != nil:
+			return err
+		case len(at) != 6:
+			return errApart
+		}
+		clocks[i] = read48(at)
+	}
+	sorted := slices.Sorted(slices.Values(clocks))
+	for i, tag := range l.tags {
+		args := append(append48(nil, along(clocks[i], sorted)), l.name...)
+		if err := s.run(ctx, s.scripts.found, s.shardKeys(tag), rueidis.BinaryString(append(args, flag(s.config.unsealed)))).Error(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const nameSize = 16

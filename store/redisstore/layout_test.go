@@ -115,6 +115,44 @@ func TestANewStoreIsSealedUntilNow(t *testing.T) {
 	}
 }
 
+// TestANewClusterIsSealedByTheNewestClock: the clock of one node is half an hour behind when the store is laid out anew. Claims on its shards go by the newest clock, and so does the seal:
+// what ran there does not run again. One that is a day behind goes by its own.
+func TestANewClusterIsSealedByTheNewestClock(t *testing.T) {
+	t.Parallel() // it has a server of its own
+	server := redistest.OwnCluster(t, 1, redistest.Config{}).Nodes[0]
+	config := Config{Shards: 3, movable: true, AllowLossyFailover: true} // the clocks are the shards'
+	tags := tagsOf(DefaultPrefix, 3)
+	behind := func() {
+		talk(t, server, "SET", tags[1]+offsetSuffix, strconv.FormatInt(-(30*time.Minute).Milliseconds(), 10))
+		talk(t, server, "SET", tags[2]+offsetSuffix, strconv.FormatInt(-(24*time.Hour).Milliseconds(), 10))
+	}
+	behind()
+	s := openAt(t, config, server.Address())
+	now, err := s.clock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := inShard(s, s.tags[1], "ran", now+1)
+	for at := now; at <= now+1; { // the key is minted after the first layout, and before the second
+		if at, err = s.clock(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	work(t, s, ran, nil)
+	talk(t, server, "FLUSHALL")
+	behind()
+	again := openAt(t, config, server.Address())
+	for _, tag := range tags[:2] {
+		if a, err := again.Claim(t.Context(), claimOf(inShard(again, tag, "ran", now+1), tokenOf(drawn.Add(1)))); err != nil || a.Verdict != store.Expired {
+			t.Errorf("a key that was minted before, in %s: %v, %v", tag, a.Verdict, err)
+		}
+	}
+	apart := inShard(again, tags[2], "new", store.Time(int64(now)-(24*time.Hour-30*time.Second).Milliseconds()))
+	if a, err := again.Claim(t.Context(), claimOf(apart, tokenOf(drawn.Add(1)))); err != nil || a.Verdict != store.Granted {
+		t.Errorf("a clock that is a day apart was taken along: %v, %v", a.Verdict, err)
+	}
+}
+
 // TestLimitUnstampedKeysAfterAFlush shows where the seal of a new store ends: a key without a mint time may be as old as any, and runs again for a process that starts after FLUSHALL.
 func TestLimitUnstampedKeysAfterAFlush(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})

@@ -22,6 +22,8 @@ var (
 	luaChanging string
 	//go:embed lua/due.lua
 	luaDue string
+	//go:embed lua/time.lua
+	luaTime string
 	//go:embed lua/found.lua
 	luaFound string
 	//go:embed lua/probe.lua
@@ -66,8 +68,8 @@ const (
 
 // scripts are all that a store runs.
 type scripts struct {
-	claim, claimRoomy, complete, step, decide, decideRoomy, get, look script // of a record
-	found, probe, introduce, find, list, stats, purge, seal, trail    script // of a shard
+	claim, claimRoomy, complete, step, decide, decideRoomy, get, look    script // of a record
+	time, found, probe, introduce, find, list, stats, purge, seal, trail script // of a shard
 }
 
 func newScripts(movable bool) scripts {
@@ -88,6 +90,7 @@ func newScripts(movable bool) scripts {
 		decideRoomy: of(roomy, luaRecord, luaChanging, luaDue, luaDecide),
 		get:         of(roomy, luaRecord, luaGet),
 		look:        of(roomy, luaRecord, luaLook),
+		time:        of(roomy, luaShard, luaTime),
 		found:       of(roomy, luaShard, luaFound),
 		probe:       of(roomy, luaShard, luaProbe),
 		introduce:   of(roomy, luaShard, luaIntroduce),
