@@ -50,12 +50,18 @@ func (l *logFS) arm() {
 
 // Create implements [vfs.FS].
 func (l *logFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if l.over(name) {
+		return l.nothing(c)
+	}
 	f, err := l.FS.Create(name, c)
 	return l.guard(name, c, f, err)
 }
 
 // ReuseForWrite implements [vfs.FS]. If it fails the old log may have the new name already; whatever takes its place removes it.
 func (l *logFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if l.over(name) {
+		return l.nothing(c)
+	}
 	f, err := l.FS.ReuseForWrite(old, name, c)
 	if err != nil && l.armed.Load() {
 		_ = l.FS.Remove(old)
@@ -67,7 +73,7 @@ func (l *logFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.Fi
 func (l *logFS) Unwrap() vfs.FS { return l.FS }
 
 func (l *logFS) guard(name string, c vfs.DiskWriteCategory, f vfs.File, err error) (vfs.File, error) {
-	if !strings.HasSuffix(name, ".log") || !l.armed.Load() && err != nil {
+	if !isLog(name) || !l.armed.Load() && err != nil {
 		return f, err
 	}
 	if err != nil {
@@ -83,8 +89,18 @@ func (l *logFS) guard(name string, c vfs.DiskWriteCategory, f vfs.File, err erro
 		return &logFile{f, l}, nil
 	}
 	l.failWith(fmt.Errorf("no new log: %w", err))
-	nothing, err := vfs.NewMem().Create(spareName, c)
-	return &logFile{nothing, l}, err
+	return l.nothing(c)
+}
+
+func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
+
+// over reports that the log has failed, and this would be the next one. It must not be there: the failed log may be torn, and only in the last one that is no damage.
+func (l *logFS) over(name string) bool { return isLog(name) && l.failed.Load() }
+
+// nothing is a log that nobody will read.
+func (l *logFS) nothing(c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := vfs.NewMem().Create(spareName, c)
+	return &logFile{f, l}, err
 }
 
 func (l *logFS) tryAgain(name string, c vfs.DiskWriteCategory, err error) (f vfs.File, _ error) {
