@@ -59,29 +59,24 @@ func (svc *service) openIn(now store.Time) (n int64) {
 	return n
 }
 
-// leavers looks through the index of all open records, once for all buckets: there are few, and an old bucket seldom has one.
+// leavers looks through the index of all open records, once for all buckets: there are few, and an old bucket seldom has one. It sees claimed and started ones at
+// one moment, for one that starts meanwhile would be found as both, and counted twice.
 func (s *Store) leavers(svc *service, now store.Time, visit func(leaver) error) error {
 	live := svc.live.Load()
-	for _, tag := range [...]byte{tagClaimed, tagStarted} {
-		err := s.scan([]byte{tag}, func(key, value []byte) error {
-			_, number, id, ok := parseIndexKey(key)
-			e, err := parseOpenEntry(value)
-			if !ok || err != nil {
-				return fmt.Errorf("%w: an entry of the index of open records", ErrCorrupt)
-			}
-			if number != svc.number {
-				return nil
-			}
-			if b := live.at(e.place, s.width); b == nil || b.deadline > now {
-				return nil
-			}
-			return visit(leaver{id, e.place})
-		})
-		if err != nil {
-			return err
+	return s.scanRange([]byte{tagClaimed}, []byte{tagStarted + 1}, func(key, value []byte) error {
+		_, number, id, ok := parseIndexKey(key)
+		e, err := parseOpenEntry(value)
+		if !ok || err != nil {
+			return fmt.Errorf("%w: an entry of the index of open records", ErrCorrupt)
 		}
-	}
-	return nil
+		if number != svc.number {
+			return nil
+		}
+		if b := live.at(e.place, s.width); b == nil || b.deadline > now {
+			return nil
+		}
+		return visit(leaver{id, e.place})
+	})
 }
 
 func (s *Store) moveSome(ctx context.Context, svc *service, batch []leaver) error {

@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -59,6 +60,44 @@ func TestOpenRecordsMoveInBatches(t *testing.T) {
 		if want := map[bool]store.Verdict{true: store.Replay, false: store.Unknown}[n < passes]; err != nil || a.Verdict != want {
 			t.Errorf("open record %d: %v, %v; want %v", n, a.Verdict, err, want)
 		}
+	}
+	sound(t, s)
+}
+
+// A claimed record that starts while others move is moved once: it was found claimed, and is not found again as a started one.
+func TestARecordThatStartsMeanwhileMovesOnce(t *testing.T) {
+	var s *Store
+	var late store.Identity
+	started := false
+	s = begin(t, Config{Bucket: testBucket, moves: 2, reach: func(point string) {
+		if point != "moved" || started {
+			return
+		}
+		started = true
+		if a, err := s.Claim(t.Context(), claimOf(late, tokenOf(9))); err != nil || a.Verdict != store.TakenOver { // the client's late retry
+			t.Errorf("taking over between two batches: %v, %v", a.Verdict, err)
+		}
+	}})
+	defer s.Close()
+	finish(t, s, identity("done", 0), 1)
+	open := []store.Identity{identity("a", 0), identity("b", 0), identity("c", 0)}
+	for n, who := range open {
+		q := claimOf(who, tokenOf(uint64(n)))
+		q.Start = false
+		if _, err := s.Claim(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Compare(who.ID[:], late.ID[:]) > 0 { // the last in the index, which has all with one lease
+			late = who
+		}
+	}
+	clockOf(s).move(time.Minute)
+	if res, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 100}); err != nil || res.Removed != 1 || !started {
+		t.Errorf("purge: %+v, %v, started %v", res, err, started)
+	}
+	svc := s.find("orders")
+	if n, left := svc.attic.Load(), len(svc.live.Load().all()); n != 3 || left != 0 {
+		t.Errorf("the attic counts %d records, %d buckets are left; want 3 and none", n, left)
 	}
 	sound(t, s)
 }
