@@ -91,9 +91,11 @@ func (m *Maintenance) purge(ctx context.Context) (store.PurgeResult, error) {
 	defer m.mu.Unlock()
 	bounded, cancel := context.WithTimeout(ctx, m.StoreTimeout)
 	defer cancel()
-	result, err := m.Purger.Purge(bounded, store.PurgeRequest{Limit: purgeBatch, Expect: m.watch.expect(time.Now()), Tolerance: m.Skew})
+	began := time.Now()
+	expect, unsure := m.watch.expect(began)
+	result, err := m.Purger.Purge(bounded, store.PurgeRequest{Limit: purgeBatch, Expect: expect, Tolerance: m.Skew + unsure})
 	if result.Now != 0 && !errors.Is(err, store.ErrClock) { // it may have failed after that
-		m.watch.saw(result.Now, time.Now())
+		m.watch.saw(result.Now, began, time.Now())
 	}
 	return result, err
 }
@@ -101,17 +103,22 @@ func (m *Maintenance) purge(ctx context.Context) (store.PurgeResult, error) {
 // clockWatch compares the store's clock with this process's monotonic one, from the first purge on. After a jump of the store's clock
 // the two stay apart, and purges stay refused: a person has to look, and to start the process anew.
 type clockWatch struct {
-	store store.Time
-	mono  time.Time
+	store  store.Time
+	mono   time.Time
+	unsure time.Duration // by how much mono may be away from the moment at which the store's clock was read
 }
 
-// expect is what the store's clock should show; zero before the first purge.
-func (w *clockWatch) expect(now time.Time) store.Time {
+// expect is what the store's clock should show, and how sure that is; zero before the first purge.
+func (w *clockWatch) expect(now time.Time) (at store.Time, unsure time.Duration) {
 	if w.store == 0 {
-		return 0
+		return 0, 0
 	}
-	return w.store.Add(now.Sub(w.mono))
+	return w.store.Add(now.Sub(w.mono)), w.unsure
 }
 
-// saw takes a good answer as the new base, so that slow drift does not add up.
-func (w *clockWatch) saw(at store.Time, now time.Time) { w.store, w.mono = at, now }
+// saw takes a good answer as the new base, so that slow drift does not add up. The store has read its clock at some moment from began to ended, and does not say
+// when: the middle is wrong by half of that at most.
+func (w *clockWatch) saw(at store.Time, began, ended time.Time) {
+	w.unsure = ended.Sub(began) / 2
+	w.store, w.mono = at, began.Add(w.unsure)
+}

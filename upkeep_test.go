@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/onceward/onceward"
@@ -55,5 +56,49 @@ func TestAFailedPurgeHidesNothing(t *testing.T) {
 	_ = m.Round(t.Context())
 	if _ = m.Round(t.Context()); p.expect > before+store.Time(time.Minute.Milliseconds()) {
 		t.Error("a clock that was refused is the new base")
+	}
+}
+
+// slowPurger is a store that reads its clock at the beginning of a purge, or at its end, and takes its time in between.
+type slowPurger struct {
+	failingPurger
+	takes  time.Duration
+	late   bool
+	jumped time.Duration // its clock
+}
+
+func (p *slowPurger) Purge(_ context.Context, q store.PurgeRequest) (res store.PurgeResult, _ error) {
+	if p.late {
+		time.Sleep(p.takes)
+	}
+	res.Now = store.TimeOf(time.Now().Add(p.jumped))
+	if off := res.Now.Sub(q.Expect); q.Expect != 0 && off.Abs() > q.Tolerance {
+		return res, store.ErrClock
+	}
+	if !p.late {
+		time.Sleep(p.takes)
+	}
+	return res, nil
+}
+
+// A purge that takes longer than the skew is no jump of the clock, whenever the store has looked at it; a jump after the next quick one is.
+func TestASlowPurgeIsNoJumpOfTheClock(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &slowPurger{late: late}
+			m := &onceward.Maintenance{Purger: p, StoreTimeout: time.Hour, Skew: time.Minute}
+			p.takes = 10 * time.Minute
+			for n := range 4 {
+				if err := m.Round(t.Context()); err != nil {
+					t.Errorf("late %v, round %d: %v", late, n, err)
+				}
+				p.takes = 0
+				time.Sleep(time.Minute)
+			}
+			p.jumped = 61 * time.Second
+			if err := m.Round(t.Context()); !errors.Is(err, store.ErrClock) {
+				t.Errorf("late %v: a jump passes: %v", late, err)
+			}
+		})
 	}
 }
