@@ -17,6 +17,7 @@ import (
 // with nothing locked; while they fail, new claims are refused before, so that what completes accepted ones has room.
 type backlog struct {
 	table   int64 // bytes of a memtable
+	most    int64 // layers
 	closing <-chan struct{}
 	given   atomic.Bool // up: the store has failed
 
@@ -53,6 +54,7 @@ func (b *backlog) attach(o *pebble.Options, closing <-chan struct{}) {
 	tell := o.EventListener.BackgroundError
 	o.EventListener.BackgroundError = func(err error) { b.failed(err); tell(err) }
 	o.EventListener.FlushEnd = b.flushed
+	o.EventListener.CompactionEnd = func(pebble.CompactionInfo) { b.stale.Store(true) }
 	o.EventListener.WALCreated = func(pebble.WALCreateInfo) { b.stale.Store(true) }
 }
 
@@ -118,7 +120,7 @@ func (b *backlog) admit(db *pebble.DB, claim bool) error {
 		return fmt.Errorf("pebblestore: tables cannot be written: %w (look at the disk; new claims are taken again once they can): %w", *cause, store.ErrFull)
 	case bytes >= waitAt*b.table:
 		return errBacklog
-	case claim && b.layers.Load() >= maxLayers:
+	case claim && b.layers.Load() >= b.most:
 		return fmt.Errorf("pebblestore: tables are not merged (look at the disk; Logf has why): %w", store.ErrFull)
 	}
 	return nil

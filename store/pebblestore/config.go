@@ -63,6 +63,7 @@ type Config struct {
 	reach  func(point string) // tests end the process there
 	tables int64              // size of a memtable; tests make it small
 	moves  int                // open records that move at once; tests make it small
+	layers int64              // of level 0 that make claims be refused; tests make it small
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -92,6 +93,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.moves == 0 {
 		c.moves = moveBatch
+	}
+	if c.layers == 0 {
+		c.layers = maxLayers
 	}
 	return c, c.validate()
 }

@@ -107,6 +107,7 @@ func newStore(dir string, c Config) *Store {
 	s := &Store{config: c, dir: dir, sync: pebble.Sync, seed: maphash.MakeSeed(), closing: make(chan struct{})}
 	s.clock.source = c.Clock
 	s.room.maxRecords, s.room.maxBytes = c.MaxRecords, c.MaxBytes
+	s.backlog.most = c.layers
 	s.waiters.all = map[store.ID]*waiting{}
 	s.services.byName.Store(&map[string]*service{})
 	s.services.byNumber.Store(&[]*service{})
