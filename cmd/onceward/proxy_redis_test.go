@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onceward/onceward/store"
 	"github.com/onceward/onceward/store/redisstore"
 	"github.com/onceward/onceward/store/redisstore/redistest"
 )
@@ -194,8 +195,37 @@ func TestProxyCheckOverRedis(t *testing.T) {
 		return run(append([]string{"proxy", "--check", "--upstream", "http://127.0.0.1:1", "--scope", "global", "--store", store}, more...)...)
 	}
 	out, err := check("redis://" + redis.Address())
+	if n, err := redis.Talk("DBSIZE"); err != nil || n != int64(0) || !strings.Contains(out, "no store with this prefix yet") {
+		t.Errorf("checking has laid out a store, or does not say that there is none: %v, %v\n%s", n, err, out)
+	}
 	if err != nil || !strings.Contains(out, "At most once") || !strings.Contains(out, "the redis store") || !strings.Contains(out, "appendonly is off") {
 		t.Errorf("%v\n%s", err, out)
+	}
+	laidOut(t, "redis://"+redis.Address())
+	if _, err := redis.Talk("CONFIG", "RESETSTAT"); err != nil {
+		t.Fatal(err)
+	}
+	out, err = check("redis://" + redis.Address())
+	if err != nil || strings.Contains(out, "no store with this prefix yet") {
+		t.Errorf("of a store that is there: %v\n%s", err, out)
+	}
+	said, err := redis.Talk("INFO", "commandstats")
+	if text := fmt.Sprint(said); err != nil || !strings.Contains(text, "cmdstat_info") || strings.Contains(text, "cmdstat_set") || strings.Contains(text, "cmdstat_hset") || strings.Contains(text, "cmdstat_del") {
+		t.Errorf("checking writes: %v\n%s", err, text)
+	}
+	keys, err := redis.Talk("DBSIZE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarded, err := checkRedis(t.Context(), "redis://"+redis.Address(), "orders") // what the guard of a check begins to keep up
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := guarded.Seal(t.Context(), "orders", store.TimeOf(time.Now().Add(time.Minute))); err != nil || guarded.Close() != nil {
+		t.Error(err)
+	}
+	if n, err := redis.Talk("DBSIZE"); err != nil || n != keys {
+		t.Errorf("the guard of a check works on the table itself: %v keys, %v, were %v", n, err, keys)
 	}
 	cluster := redistest.OwnCluster(t, 1, redistest.Config{})
 	url := "redis+cluster://" + cluster.Nodes[0].Address()
@@ -218,6 +248,7 @@ func TestProxyOverRedisKeepsItsPassword(t *testing.T) {
 	}
 	t.Setenv("REDISCLI_AUTH", whispered+muttered)
 	good := "redis://orders@" + redis.Address()
+	laidOut(t, good)
 	for _, c := range []struct {
 		url string
 		ok  bool
@@ -249,18 +280,32 @@ func onRedis(t *testing.T, url string, words ...string) output {
 	return onDatabase(t, "", words...)
 }
 
+// laidOut opens a store once, as a process does that serves from it.
+func laidOut(t *testing.T, url string) {
+	t.Helper()
+	s, err := openRedis(t.Context(), url, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStoreCommandsOnRedis(t *testing.T) {
 	redis := redistest.Own(t, redistest.Config{})
 	url := "redis://" + redis.Address()
 	o := onRedis(t, url, "store", "inspect", "redis")
 	o.refused(t, "there is no store with the prefix onceward")
+	onRedis(t, url+"?prefix=shop", "store", "seal", "redis", "--service", "orders", "--until", "now", "--yes").refused(t, "there is no store with the prefix shop: give it the ?prefix=")
 	if n, err := redis.Talk("DBSIZE"); err != nil || n != int64(0) {
-		t.Errorf("looking has laid out a store: %v, %v", n, err)
+		t.Errorf("looking or sealing has laid out a store: %v, %v", n, err)
 	}
 	onRedis(t, "", "store", "inspect", "redis").refused(t, "no Redis: use --url, or set REDIS_URL")
 
+	laidOut(t, url)
 	o = onRedis(t, url, "store", "seal", "redis", "--service", "orders", "--until", "now", "--yes")
-	want := "service \"orders\", " + url + "\nserver's clock:   TIME\nwatermark before: none\nwatermark after:  TIME\n"
+	want := "service \"orders\", " + url + ", prefix onceward\nserver's clock:   TIME\nwatermark before: none\nwatermark after:  TIME\n"
 	if got := times.ReplaceAllString(o.out, "TIME"); o.err != nil || got != want || !strings.Contains(o.notes, "WARNING") {
 		t.Errorf("%v\n%s%s", o.err, o.out, o.notes)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onceward/onceward/store"
+	"github.com/onceward/onceward/store/memstore"
 	"github.com/onceward/onceward/store/redisstore"
 )
 
@@ -25,6 +26,26 @@ func openRedis(ctx context.Context, url, _ string) (store.Store, error) {
 	return s, nil
 }
 
+// checkRedis tells what the table promises. What is checked is a store in memory in its place, for a guard would begin to purge a table that serves.
+func checkRedis(ctx context.Context, url, _ string) (store.Store, error) {
+	t, err := redisstore.Look(ctx, url, redisstore.Config{})
+	switch {
+	case errors.Is(err, redisstore.ErrNoStore):
+		t.Caveats = append(t.Caveats, "This Redis has no store with this prefix yet: the proxy lays one out when it starts, and keys that were minted before are refused.")
+	case err != nil:
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return &promised{Store: memstore.New(memstore.Config{}), traits: t}, nil
+}
+
+// promised is a store that promises what another one would.
+type promised struct {
+	store.Store
+	traits store.Traits
+}
+
+func (p *promised) Traits() store.Traits { return p.traits }
+
 // redisVariable is the environment's --url.
 const redisVariable = "REDIS_URL"
 
@@ -36,8 +57,8 @@ func (d *table) addTo(cmd *cobra.Command) {
 	cmd.Args = noArgumentsBut("--url")
 }
 
-// open connects. The caller closes the store.
-func (d *table) open(cmd *cobra.Command, c redisstore.Config) (*redisstore.Store, error) {
+// open connects to a store that is there. The caller closes it.
+func (d *table) open(cmd *cobra.Command) (*redisstore.Store, error) {
 	url, name := d.url, "--url"
 	if !cmd.Flags().Changed("url") {
 		url, name = os.Getenv(redisVariable), redisVariable
@@ -46,8 +67,11 @@ func (d *table) open(cmd *cobra.Command, c redisstore.Config) (*redisstore.Store
 		return nil, errors.New("no Redis: use --url, or set " + redisVariable)
 	}
 	d.url = url
-	s, err := redisstore.Open(cmd.Context(), url, c)
-	if err != nil {
+	s, err := redisstore.Open(cmd.Context(), url, redisstore.Config{Existing: true})
+	switch {
+	case errors.Is(err, redisstore.ErrNoStore):
+		return nil, fmt.Errorf("%s: %w: give it the ?prefix= that the processes have; an empty Redis is laid out, and sealed until then, when a process starts", name, err)
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return s, nil
@@ -68,8 +92,8 @@ func newSealRedis() *cobra.Command {
 		Use:   "redis --service NAME --until now|TIME",
 		Short: "The records in Redis",
 		Long: `A restored Redis does not know what was executed after its backup, and an emptied one knows nothing: they would execute it again. Before it serves, seal
-each of its services until now: stamped keys that were minted up to then are refused from then on (410 key-expired), unless their record is there. An
-empty database is laid out by this.
+each of its services until now: stamped keys that were minted up to then are refused from then on (410 key-expired), unless their record is there. Where
+there is no store with the prefix, none is laid out: a process that starts on it does that, and seals it.
 
 The time is that of the server's clock. Nothing takes a seal back. Keys without a stamp cannot be sealed. docs/operations.md in the
 repository has the whole procedure.`,
@@ -79,12 +103,12 @@ repository has the whole procedure.`,
 			if err != nil {
 				return err
 			}
-			records, err := d.open(cmd, redisstore.Config{})
+			records, err := d.open(cmd)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, records.Close()) }()
-			return s.raise(cmd, records, asked, d.place())
+			return s.raise(cmd, records, asked, d.place()+", prefix "+records.Prefix())
 		},
 	}
 	d.addTo(cmd)
@@ -102,7 +126,7 @@ func newInspectRedis() *cobra.Command {
 from it. Nothing is changed, and no store is laid out.`,
 		Example: `  REDIS_URL=redis://owner@cache.example:6379 onceward store inspect redis`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			records, err := d.open(cmd, redisstore.Config{Existing: true})
+			records, err := d.open(cmd)
 			if err != nil {
 				return err
 			}

@@ -31,10 +31,10 @@ var storeKinds = []storeKind{
 	{scheme: "memory", usage: "memory: (forgets when the process ends)", open: openMemory},
 	{scheme: "postgres", usage: "postgres://user@host:5432/name", open: openPostgres},
 	{scheme: "postgresql", open: openPostgres},
-	{scheme: "redis", usage: "redis://user@host:6379 (or rediss:, redis+cluster:, redis+sentinel:)", open: openRedis},
-	{scheme: "rediss", open: openRedis},
-	{scheme: "redis+cluster", open: openRedis},
-	{scheme: "redis+sentinel", open: openRedis},
+	{scheme: "redis", usage: "redis://user@host:6379 (or rediss:, redis+cluster:, redis+sentinel:)", open: openRedis, check: checkRedis},
+	{scheme: "rediss", open: openRedis, check: checkRedis},
+	{scheme: "redis+cluster", open: openRedis, check: checkRedis},
+	{scheme: "redis+sentinel", open: openRedis, check: checkRedis},
 }
 
 // findStore finds the kind of a URL. It does not repeat the URL, which may hold a password.

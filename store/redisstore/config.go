@@ -46,7 +46,7 @@ type Config struct {
 	// Poll is the longest time between two looks at a record that somebody waits for, in case that the news of its change is lost. Default 1 s.
 	Poll time.Duration
 
-	// Existing refuses a database in which no store was laid out, instead of laying one out: for whoever only looks.
+	// Existing refuses a database in which no store was laid out, instead of laying one out: for whoever only looks, or seals. The error is [ErrNoStore].
 	Existing bool
 
 	bucket   time.Duration // how much of the purge times one list of done records covers; tests set it, see span

@@ -21,6 +21,9 @@ var (
 	// ErrLayout says that the keys are not of a layout that this build knows.
 	ErrLayout = errors.New("redisstore: the layout in the database does not fit this build")
 
+	// ErrNoStore says that no store was laid out with this prefix, and [Config.Existing] forbids to do it.
+	ErrNoStore = errors.New("redisstore: there is no store with the prefix")
+
 	// ErrReadOnly says that the server takes no writes.
 	ErrReadOnly = errors.New("redisstore: the server is a replica")
 

@@ -82,7 +82,7 @@ func (s *Store) layOut(ctx context.Context) (*layout, error) {
 		return nil, err
 	}
 	if have[0].IsNil() {
-		return nil, fmt.Errorf("%w: there is no store with the prefix %s", ErrLayout, prefix)
+		return nil, fmt.Errorf("%w %s", ErrNoStore, prefix)
 	}
 	plan, err = have[0].ToString()
 	if err != nil {
@@ -101,7 +101,7 @@ func (s *Store) layOut(ctx context.Context) (*layout, error) {
 		return l, nil
 	}
 	if s.config.Existing {
-		return nil, fmt.Errorf("%w: it is not complete; open it once without Existing", ErrLayout)
+		return nil, fmt.Errorf("%w %s that is complete", ErrNoStore, prefix)
 	}
 	if err := s.found(ctx, l); err != nil {
 		return nil, err

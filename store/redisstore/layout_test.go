@@ -37,8 +37,14 @@ func TestLayout(t *testing.T) {
 	if a, err := second.Get(t.Context(), r.Identity); err != nil || a.Record.State != r.State || len(second.tags) != 3 {
 		t.Errorf("%d shards, %v, %v", len(second.tags), a.Record.State, err)
 	}
-	if _, err := New(t.Context(), clientOf(server), Config{Prefix: "none", Existing: true}); !errors.Is(err, ErrLayout) || talk(t, server, "EXISTS", "none:layout") != int64(0) {
+	if _, err := New(t.Context(), clientOf(server), Config{Prefix: "none", Existing: true}); !errors.Is(err, ErrNoStore) || talk(t, server, "EXISTS", "none:layout") != int64(0) {
 		t.Errorf("a store was laid out by who only looks: %v", err)
+	}
+	if _, err := Look(t.Context(), "redis://"+server.Address()+"?prefix=none", Config{}); !errors.Is(err, ErrNoStore) || talk(t, server, "EXISTS", "none:layout") != int64(0) {
+		t.Errorf("a store was laid out by a look: %v", err)
+	}
+	if traits, err := Look(t.Context(), "redis://"+server.Address(), Config{}); err != nil || traits.Name != "redis" {
+		t.Errorf("a look: %+v, %v", traits, err)
 	}
 	looking := openAt(t, Config{Existing: true}, server.Address())
 	if got, err := looking.Report(t.Context()); err != nil || got.Shards != 3 || got.Services["orders"].Done != 1 || got.Stats.Done != 1 {

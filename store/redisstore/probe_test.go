@@ -34,7 +34,7 @@ func TestPrivilegesAreProbed(t *testing.T) {
 	}
 
 	server := redistest.Own(t, redistest.Config{})
-	_ = openAt(t, Config{}, server.Address())
+	s := openAt(t, Config{}, server.Address())
 	keys := talk(t, server, "DBSIZE")
 	open := func(rules ...string) error {
 		talk(t, server, append([]string{"ACL", "SETUSER", "user", "reset", "on", ">p"}, rules...)...)
@@ -53,6 +53,14 @@ func TestPrivilegesAreProbed(t *testing.T) {
 			t.Errorf("without %s: %v", command, err)
 		}
 	}
+	talk(t, server, append([]string{"ACL", "SETUSER", "user", "reset", "on", ">p"}, append(least, "-set")...)...)
+	looking, err := New(t.Context(), rueidis.ClientOption{InitAddress: []string{server.Address()}, Username: "user", Password: "p"}, Config{Existing: true})
+	if err != nil {
+		t.Fatalf("looking without SET: %v", err)
+	}
+	if _, err := looking.Seal(t.Context(), "orders", 1<<40); !errors.Is(err, ErrPrivileges) || looking.Close() != nil {
+		t.Errorf("sealing without SET: %v", err)
+	}
 	if err := open("~*", "+@all"); !errors.Is(err, ErrPrivileges) || !strings.Contains(err.Error(), "PUBLISH:") {
 		t.Errorf("without channels: %v", err)
 	} else {
@@ -63,5 +71,8 @@ func TestPrivilegesAreProbed(t *testing.T) {
 	}
 	if n := talk(t, server, "DBSIZE"); n != keys {
 		t.Errorf("there were %v keys, and after the probes %v: %v", keys, n, talk(t, server, "KEYS", "*"))
+	}
+	if _, err := s.Seal(t.Context(), "orders", 500); err != nil {
+		t.Errorf("the seal that was refused has left half of it: %v", err)
 	}
 }

@@ -40,6 +40,18 @@ var _ store.Store = (*Store)(nil)
 // New connects as the options say, and asks the server whether it can serve: it takes writes, never evicts, and has the user's privileges. What the options
 // say of re-sends, caching and time limits is overwritten: a step is sent once, and [Config.Timeout] bounds it.
 func New(ctx context.Context, o rueidis.ClientOption, c Config) (*Store, error) {
+	s, err := connect(o, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.open(ctx); err != nil {
+		s.client.Close()
+		return nil, failed("open", err)
+	}
+	return s, nil
+}
+
+func connect(o rueidis.ClientOption, c Config) (*Store, error) {
 	c = c.withDefaults()
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -51,10 +63,6 @@ func New(ctx context.Context, o rueidis.ClientOption, c Config) (*Store, error) 
 		return nil, failed("open", err)
 	}
 	s.client, s.sentinel = client, o.Sentinel.MasterSet != ""
-	if err := s.open(ctx); err != nil {
-		client.Close()
-		return nil, failed("open", err)
-	}
 	return s, nil
 }
 

@@ -25,6 +25,11 @@ func (s *Store) Seal(ctx context.Context, service string, until store.Time) (sto
 	if err := s.ready(ctx); err != nil {
 		return 0, failed("seal", err)
 	}
+	if s.config.Existing { // nobody has tried yet, and half a seal is a lost anchor
+		if err := s.try(ctx); err != nil {
+			return 0, err
+		}
+	}
 	return s.raise(ctx, service, until)
 }
 
