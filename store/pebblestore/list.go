@@ -27,8 +27,10 @@ func (s *Store) List(ctx context.Context, q store.ListRequest) (store.Page, erro
 	if err != nil {
 		return store.Page{}, err
 	}
-	s.upkeep.RLock() // a bucket that is cut out is cut out of snapshots too
-	defer s.upkeep.RUnlock()
+	if err := s.upkeep.share(ctx, s.closing); err != nil { // a bucket that is cut out is cut out of snapshots too
+		return store.Page{}, err
+	}
+	defer s.upkeep.leave()
 	snapshot := s.db.NewSnapshot()
 	defer snapshot.Close()
 	l := listing{ListRequest: q, store: s, snapshot: snapshot, page: store.Page{Now: s.clock.now()}}

@@ -32,8 +32,8 @@ type Store struct {
 	marks    atomic.Int64
 	waiters  waiters
 	trail    sync.Mutex
-	entries  uint64       // of the trail; under trail
-	upkeep   sync.RWMutex // one Purge at a time, and no listing meanwhile
+	entries  uint64 // of the trail; under trail
+	upkeep   turns  // one Purge at a time, and no listing meanwhile
 
 	// Lock order: life, upkeep, a service's gate, a stripe, then trail or a service's grow or services.mu.
 	life    sync.RWMutex // read: every call; write: Close

@@ -49,12 +49,14 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.Purg
 		return res, err
 	}
 	defer s.life.RUnlock()
-	s.upkeep.Lock()
-	defer s.upkeep.Unlock()
-	res.Now = s.clock.now()
+	res.Now = s.clock.now() // as the caller expects it: before a turn that may be long in coming
 	if off := res.Now.Sub(q.Expect); q.Expect != 0 && off.Abs() > q.Tolerance {
 		return res, store.ErrClock
 	}
+	if err := s.upkeep.take(ctx, s.closing); err != nil {
+		return res, err
+	}
+	defer s.upkeep.give()
 	for _, svc := range *s.services.byNumber.Load() {
 		if err := s.pass(ctx); err != nil {
 			return res, err
