@@ -158,3 +158,31 @@ func TestAStreamNobodyReadsDoesNotHoldTheDrain(t *testing.T) {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}
 }
+
+// A download without a key that outlasts the drain is no damage to any record, and no failure.
+func TestADownloadThatOutlastsTheDrainIsNoFailure(t *testing.T) {
+	release := make(chan struct{})
+	up := serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000000")
+		_, _ = w.Write(make([]byte, 100_000)) // more than the proxy keeps before it passes something on
+		_ = http.NewResponseController(w).Flush()
+		<-release
+	})
+	defer close(release)
+	for range 3 {
+		url, _, stop, ended := runProxy(t, up.URL, func(c *Config) { c.Drain = 10 * time.Millisecond })
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if _, err := io.ReadAll(resp.Body); err == nil {
+			t.Error("it was not cut off")
+		}
+		resp.Body.Close()
+	}
+}

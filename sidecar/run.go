@@ -50,19 +50,21 @@ func (p *Proxy) Run(ctx context.Context) error {
 }
 
 // drain ends in the order in which nothing is lost: no new requests, the running ones end, their replies are saved, the store is closed. The admin
-// listener is there until then.
+// listener is there until then. What is not keyed may use up the whole Drain; the records have some time beyond it.
 func (p *Proxy) drain(ctx context.Context, public, admin *http.Server) error {
 	p.closing.Store(true)
 	p.streams.drain()
 	p.watch.log.Info("shutting down", slog.Duration("drain", p.started.Drain))
+	closing, end := context.WithTimeout(ctx, p.started.Drain+closeTime/2)
+	defer end()
 	ctx, cancel := context.WithTimeout(ctx, p.started.Drain)
 	defer cancel()
 	var late error
 	if public.Shutdown(ctx) != nil && len(p.places) > 0 { // else it waited for what is not keyed
-		late = ErrCutOff
+		late, closing = ErrCutOff, ctx
 	}
 	public.Close()
-	err := p.Close(ctx)
+	err := p.Close(closing)
 	admin.Close()
 	if n := p.streams.cut.Load(); n > 0 {
 		p.watch.log.Info("streams were cut off", slog.Int64("streams", n))
