@@ -162,9 +162,14 @@ func (c Config) dropForeignScope(h http.Header, in *http.Request, trusted peers)
 	}
 }
 
-// spelling is a header's name as CGI and WSGI have it, to which "_" and "-" are one.
+// spelling is a header's name as CGI, WSGI and PHP have it, to some of which all but letters and digits is one.
 func spelling(name string) string {
-	return http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	return http.CanonicalHeaderKey(strings.Map(func(c rune) rune {
+		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			return c
+		}
+		return '-'
+	}, name))
 }
 
 // dropSpellings takes off every header that CGI and WSGI take for the one of this name.

@@ -61,6 +61,13 @@ func TestOnlyAGatewaySaysWhoCalls(t *testing.T) {
 	if h := up.arrived()[1].Header; h.Get("X-User") != "alice" || h.Get("X_User") != "" {
 		t.Errorf("what a gateway says, and what it has passed on: %v", h)
 	}
+	for _, name := range []string{"X.User", "X~User", "X'User"} {
+		b.send("GET", "/", "", name+": alice")
+		seen := up.arrived()
+		if h := seen[len(seen)-1].Header; h[http.CanonicalHeaderKey(name)] != nil {
+			t.Errorf("some take %s for X-User: %v", name, h)
+		}
+	}
 	open := start(t, up.URL, func(c *Config) { c.TrustedPeers, c.AllowAnonymous = []string{"10.0.0.0/8"}, true })
 	if a := open.post("k", "x"); !a.is(403) {
 		t.Errorf("whoever claims to be another is not anonymous: %d", a.StatusCode)
