@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -56,9 +57,9 @@ func loadFile(c *Config, name string) error {
 	}
 	var placed yaml.Error
 	if errors.As(err, &placed) {
-		return fmt.Errorf("%s is not understood, nothing of it is used:\n%s", name, yaml.FormatError(err, false, true))
+		return fmt.Errorf("%s is not understood, nothing of it is used:\n%s", name, masked(yaml.FormatError(err, false, true)))
 	}
-	return fmt.Errorf("%s is not understood, nothing of it is used:\n%w%s", name, err, placeOf(text))
+	return fmt.Errorf("%s is not understood, nothing of it is used:\n%w%s", name, err, masked(placeOf(text)))
 }
 
 func decode(text []byte, into any) error {
@@ -133,6 +134,11 @@ func bad(part map[string]any) bool {
 	text, err := yaml.Marshal(part)
 	return err == nil && decode(text, new(Config)) != nil
 }
+
+// secrets are what an excerpt of a file may show of passwords: the store, on its own line, and the user's part of any URL.
+var secrets = regexp.MustCompile(`(?m)(\bstore["']?[ \t]*:[ \t]*)\S.*$|(://)\S*@`)
+
+func masked(excerpt string) string { return secrets.ReplaceAllString(excerpt, "${1}${2}…") }
 
 // shown is the line of a value with a caret below it.
 func shown(text []byte, where string) string {

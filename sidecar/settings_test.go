@@ -212,3 +212,20 @@ func TestMappedPeers(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong is shown with the lines around it, and those without the store's password.
+func TestAFilesErrorHasNoPassword(t *testing.T) {
+	for _, text := range []string{
+		"scope: global\nstore: redis://u:hunter2@h:6379\nwindoww: 1h\n",
+		"scope: global\nstore: redis://u:hunter2@h:6379\nwindow: 1 hour\n",
+		"scope: global\nstore: \"host=h password=hunter2\"\nmax-in-flight: many\n",
+		"scope: global\nstore: >-\n  redis://u:hunter2@h:6379\nwindoww: 1h\n",
+		"# store: redis://u:hunter2@h:6379\nwindoww: 1h\n",
+		"{store: redis://u:hunter2@h:6379, windoww: 1h}\n",
+	} {
+		_, err := Load(Sources{File: write(t, filepath.Join(t.TempDir(), "f.yaml"), text)})
+		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "windoww") && !strings.Contains(err.Error(), "window:") && !strings.Contains(err.Error(), "max-in-flight") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
