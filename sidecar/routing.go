@@ -87,7 +87,7 @@ func (f *forwarder) track(route Route, guard *onceward.Guard, who whoFunc, watch
 		ask = toldWho
 	}
 	scope := oncehttp.Principal(cfg.Service, func(r *http.Request) (string, error) { return ask(r) })
-	mw, err := oncehttp.Middleware(judging{p.guard}, scope, oncehttp.Config{
+	mw, err := oncehttp.Middleware(newJudging(p.guard, cfg.Scope), scope, oncehttp.Config{
 		Methods: p.methods, MaxBody: int64(cfg.MaxBody), Statuses: route.statuses(cfg.Scope), DropHeaders: route.DropHeaders, KeepHeaders: route.KeepHeaders,
 		Refused: func(r *http.Request, problem string, err error) { watch.refusal(r.Context(), p.name, problem, err) },
 	})

@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/onceward/onceward"
 )
@@ -28,7 +29,15 @@ func (v *verdict) say(e onceward.Ending) {
 }
 
 // judging is a guard for whose runs the proxy's verdict counts more than their status.
-type judging struct{ *onceward.Guard }
+type judging struct {
+	*onceward.Guard
+	forbidden bool // a 403 that is not saved is for its own caller only
+}
+
+// newJudging is a guard for callers of this scope: under basic, a 403 may be about the password, and who waits under the same name may have the right one.
+func newJudging(g *onceward.Guard, scope string) judging {
+	return judging{Guard: g, forbidden: scope == scopeBasic}
+}
 
 // Do implements [onceward.Executor].
 func (j judging) Do(ctx context.Context, call onceward.Call, fn func(context.Context, onceward.Attempt) onceward.Outcome) (onceward.Result, error) {
@@ -38,6 +47,7 @@ func (j judging) Do(ctx context.Context, call onceward.Call, fn func(context.Con
 		if p.verdict.known {
 			out.Ending = p.verdict.ending
 		}
+		out.Alone = out.Alone || j.forbidden && out.Reply.Status == http.StatusForbidden && (out.Ending == onceward.EndFree || out.Ending == onceward.EndDoubt)
 		return out
 	})
 }
