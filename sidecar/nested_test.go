@@ -80,3 +80,17 @@ func TestWhatAnUpstreamSaysOfAnEndIsKept(t *testing.T) {
 		}
 	}
 }
+
+// An upstream whose own records are away has carried nothing out: a route may say so.
+func TestAnUpstreamsStoreMayBeAway(t *testing.T) {
+	up := serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", oncehttp.ProblemType)
+		w.Header().Set(oncehttp.HeaderWindow, "60")
+		w.WriteHeader(503)
+		_, _ = io.WriteString(w, `{"type":"`+oncehttp.ProblemBase+`store-unavailable","status":503}`)
+	})
+	for outcome, free := range map[string][]int{"freed": {503}, "doubted": nil} {
+		b := start(t, up.URL, func(c *Config) { c.Routes = []Route{{Match: "POST /orders", Free: free}} })
+		b.expect(b.post("k", "x"), 503, outcome)
+	}
+}
