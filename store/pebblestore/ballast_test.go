@@ -3,10 +3,12 @@ package pebblestore
 import (
 	"bytes"
 	"compress/flate"
+	"context"
 	"io"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -22,8 +24,8 @@ func (f *roomy) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: f.free}, nil
 }
 
-func (f *roomy) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	file, err := f.FS.Create(name, c)
+func (f *roomy) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	file, err := f.FS.OpenReadWrite(name, c, o...)
 	if err != nil || !strings.HasSuffix(name, ballastName) {
 		return file, err
 	}
@@ -35,11 +37,11 @@ type roomyFile struct {
 	fs *roomy
 }
 
-func (f *roomyFile) Write(p []byte) (int, error) {
+func (f *roomyFile) WriteAt(p []byte, at int64) (int, error) {
 	if f.fs.write != nil {
 		f.fs.write()
 	}
-	return f.File.Write(p)
+	return f.File.WriteAt(p, at)
 }
 
 // fullOnce is a file whose first write finds the disk full.
@@ -128,5 +130,59 @@ func TestBallastDoesNotCompress(t *testing.T) {
 	}
 	if small.Len() < len(text) || bytes.Equal(text[:1<<20], text[1<<20:]) {
 		t.Errorf("%d bytes of ballast take %d", len(text), small.Len())
+	}
+}
+
+// A ballast that takes longer than a purge may is finished by later ones, each of which goes on where the last one ended, also one that has no time left at all.
+func TestBallastIsFinishedByLaterPurges(t *testing.T) {
+	f := &roomy{FS: vfs.NewMem(), free: 4 * 5 << 20}
+	d := &disk{fs: f, least: 5 << 20, loose: true}
+	ctx, cancel := context.WithCancel(t.Context())
+	writes := 0
+	f.write = func() {
+		f.free -= ballastBlock
+		if writes++; writes == 2 {
+			cancel()
+		}
+	}
+	for n, want := range []int{2, 3, 4, 5, 5} {
+		if err := d.setAside(ctx, nil, 4*d.least); err != nil {
+			t.Fatal(err)
+		}
+		if writes != want || d.loose != (n < 3) {
+			t.Errorf("call %d: %d blocks are written, loose %v; want %d", n, writes, d.loose, want)
+		}
+		if d.looked = (time.Time{}); n < 3 && d.refuse(d.least) != nil {
+			t.Errorf("call %d: a claim is refused: what is begun counts twice", n)
+		}
+	}
+	if info, err := f.Stat(ballastName); err != nil || info.Size() != d.least {
+		t.Errorf("the ballast: %v, %v", info, err)
+	}
+}
+
+// What is begun of a ballast is begun anew if it is not there any more, and is removed if the disk has become tight meanwhile.
+func TestABegunBallastIsNotTrusted(t *testing.T) {
+	f := &roomy{FS: vfs.NewMem(), free: 1 << 30}
+	d := &disk{fs: f, least: 5 << 20, loose: true}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 2 {
+		if err := d.setAside(over, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Remove(ballastName); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.setAside(over, nil, 0); err != nil || d.begun != ballastBlock {
+		t.Errorf("removed by somebody: %d bytes, %v; want that it begins anew", d.begun, err)
+	}
+	f.free = 19<<20 - 1
+	if err := d.setAside(t.Context(), nil, 4*d.least); err != nil || d.begun != 0 || !d.loose {
+		t.Errorf("on a tight disk: %d bytes, %v", d.begun, err)
+	}
+	if _, err := f.Stat(ballastName); err == nil {
+		t.Error("on a tight disk what was begun keeps its room")
 	}
 }

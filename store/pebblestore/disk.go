@@ -25,8 +25,9 @@ type disk struct {
 	mu     sync.Mutex
 	looked time.Time // by the system's clock: the store's may stand still
 	free   int64
-	loose  bool // there is no ballast
-	given  int  // how often it was given up
+	loose  bool  // there is no ballast
+	given  int   // how often it was given up
+	begun  int64 // bytes of an unfinished one, which this process has written
 }
 
 const lookAgain = 100 * time.Millisecond
@@ -42,7 +43,7 @@ func (d *disk) watch(f vfs.FS) vfs.FS {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		_ = d.fs.Remove(d.ballast())
-		d.loose, d.looked = true, time.Time{}
+		d.loose, d.looked, d.begun = true, time.Time{}, 0
 		d.given++
 	})
 }
@@ -68,7 +69,7 @@ func (d *disk) refuse(reserved int64) error {
 	}
 	need := d.least + 2*reserved // a reply goes to the log and to a table
 	if d.loose {
-		need += d.least // until the ballast is there again
+		need += d.least - d.begun // until the ballast is there again
 	}
 	if d.free-d.written.Load() < need {
 		return fmt.Errorf("pebblestore: %s has %d MB left, new claims need %d MB free (make room on the disk, or purge): %w", d.dir, d.free>>20, need>>20, store.ErrFull)
