@@ -32,13 +32,15 @@ type move struct {
 // moveOpen moves what is open in the service's buckets that are over to the attic, a batch at a time, so that steps go on between two. A move is one write with
 // the others of its batch: a record is in one of both places, whatever crash comes. It need not be synced, as no answer depends on it: whoever
 // syncs later, a step of the record or the removal of its bucket, has synced it before, for the log is one sequence.
+//
+// What has been found moves also if ctx has ended meanwhile: looking may take longer than a purge has, and each has to come nearer to the end.
 func (s *Store) moveOpen(ctx context.Context, svc *service, now store.Time) error {
 	if svc.openIn(now) == 0 {
 		return nil
 	}
 	var batch []leaver
 	err := s.leavers(svc, now, func(l leaver) error {
-		if batch = append(batch, l); len(batch) < s.config.moves {
+		if batch = append(batch, l); len(batch) < s.config.moves && ctx.Err() == nil {
 			return nil
 		}
 		err := s.moveSome(ctx, svc, batch)
@@ -48,6 +50,7 @@ func (s *Store) moveOpen(ctx context.Context, svc *service, now store.Time) erro
 	if err != nil {
 		return err
 	}
+	s.config.reach("looked through")
 	return s.moveSome(ctx, svc, batch)
 }
 
@@ -80,14 +83,15 @@ func (s *Store) leavers(svc *service, now store.Time, visit func(leaver) error) 
 }
 
 func (s *Store) moveSome(ctx context.Context, svc *service, batch []leaver) error {
-	if err := s.pass(ctx); err != nil {
+	err := s.pass(ctx)
+	if err != nil && (ctx.Err() == nil || s.backlog.admit(s.db, false) != nil) { // if time is up it moves where it need not wait
 		return err
 	}
 	if err := s.moveUnderGate(svc, batch); err != nil {
 		return err
 	}
 	s.config.reach("moved")
-	return nil
+	return ctx.Err()
 }
 
 func (s *Store) moveUnderGate(svc *service, batch []leaver) error {

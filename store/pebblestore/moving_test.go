@@ -2,6 +2,8 @@ package pebblestore
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -98,6 +100,40 @@ func TestARecordThatStartsMeanwhileMovesOnce(t *testing.T) {
 	svc := s.find("orders")
 	if n, left := svc.attic.Load(), len(svc.live.Load().all()); n != 3 || left != 0 {
 		t.Errorf("the attic counts %d records, %d buckets are left; want 3 and none", n, left)
+	}
+	sound(t, s)
+}
+
+// A purge whose time is up while it looks through the index moves what it has found, so that later ones get to the end, however long looking takes.
+func TestOpenRecordsMoveThoughTimeIsUp(t *testing.T) {
+	end := func() {}
+	s := begin(t, Config{Bucket: testBucket, reach: func(point string) {
+		if point == "looked through" {
+			end()
+		}
+	}})
+	defer s.Close()
+	finish(t, s, identity("done", 0), 1)
+	for n := range 3 {
+		if _, err := s.Claim(t.Context(), claimOf(identity(fmt.Sprint(n), 0), tokenOf(1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clockOf(s).move(time.Hour)
+	var err error
+	purges, removed := 0, 0
+	for ; purges < 5 && removed == 0; purges++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		end = cancel
+		var res store.PurgeResult
+		res, err = s.Purge(ctx, store.PurgeRequest{Limit: 10})
+		if cancel(); purges == 0 && !errors.Is(err, context.Canceled) {
+			t.Errorf("a purge whose time was up: %v", err)
+		}
+		removed += res.Removed
+	}
+	if purges != 2 || removed != 1 || err != nil || s.find("orders").attic.Load() != 3 {
+		t.Errorf("%d purges removed %d, %d are in the attic, %v; want that the second one removes the bucket", purges, removed, s.find("orders").attic.Load(), err)
 	}
 	sound(t, s)
 }
