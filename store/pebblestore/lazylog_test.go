@@ -1,6 +1,8 @@
 package pebblestore
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,5 +53,35 @@ func TestProcessCrashCutsNothingBeforeItsRemoval(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// Nor does it wait for tables, which perhaps cannot be written: with the weaker setting too, a purge comes back then, and cuts.
+func TestProcessCrashCutsWithoutTables(t *testing.T) {
+	f := &tableless{FS: vfs.NewCrashableMem()}
+	var cut atomic.Bool
+	s := beginTableless(t, Config{Durability: ProcessCrash, reach: func(point string) {
+		if point == "excise" {
+			cut.Store(true)
+		}
+	}}, f)
+	finish(t, s, identity("old", 0), 1)
+	clockOf(s).move(testWindow + testGuard + 2*testBucket)
+	f.refuse.Store(true)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.Purge(context.Background(), store.PurgeRequest{Limit: 10})
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err != nil || !cut.Load() {
+			t.Errorf("a purge without tables: %v, cut out: %v", err, cut.Load())
+		}
+	case <-time.After(time.Second):
+		t.Fatal("a purge waits for tables that cannot be written")
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -60,7 +60,8 @@ func (s *Store) openDir() (err error) {
 		}
 	}
 	if s.config.Durability == ProcessCrash {
-		f = lazyLog{f}
+		s.lazy = newLazyLog(f)
+		f = s.lazy
 	}
 	s.logs = &logFS{FS: s.disk.watch(orderedFS{f}), spareName: f.PathJoin(s.dir, spareName), fail: s.fail, patience: newLogWait}
 	o := options(s.config, s.logs)

@@ -29,6 +29,7 @@ type Store struct {
 	disk     *disk
 	backlog  backlog
 	logs     *logFS
+	lazy     *lazyLog // with ProcessCrash
 	marks    atomic.Int64
 	waiters  waiters
 	trail    sync.Mutex
