@@ -78,6 +78,9 @@ func (s *Store) Close() error {
 	var err error
 	if s.failure.Load() == nil { // a failed log cannot be closed
 		err = failed("close", s.db.Close())
+		if cause := s.failure.Load(); err == nil && cause != nil { // of the log, which Pebble does not hear of
+			err = *cause
+		}
 		if err == nil && s.marker.unsynced { // closing has synced the log
 			s.marker.unsynced = false
 			err = failed("close", s.marker.write(s.config.fs, s.dir))
