@@ -18,17 +18,17 @@ func TestUpkeepKeepsDeadlines(t *testing.T) {
 			return
 		}
 		waited = true
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		defer cancel()
-		for what, call := range map[string]func() error{
-			"List": func() error {
+		for what, call := range map[string]func(context.Context) error{
+			"List": func(ctx context.Context) error {
 				_, err := s.List(ctx, store.ListRequest{Class: store.ClassUnknown, Limit: 1})
 				return err
 			},
-			"Purge": func() error { _, err := s.Purge(ctx, store.PurgeRequest{Limit: 1}); return err },
+			"Purge": func(ctx context.Context) error { _, err := s.Purge(ctx, store.PurgeRequest{Limit: 1}); return err },
 		} {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			defer cancel()
 			done := make(chan error, 1)
-			go func() { done <- call() }()
+			go func() { done <- call(ctx) }()
 			select {
 			case err := <-done:
 				if !errors.Is(err, context.DeadlineExceeded) {
