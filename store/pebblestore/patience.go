@@ -1,7 +1,6 @@
 package pebblestore
 
 import (
-	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -25,7 +24,7 @@ const flushCategory = "pebble-memtable-flush"
 
 // Create implements [vfs.FS].
 func (f patientFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if n := f.fails.Load(); n > 0 && (strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".blob")) {
+	if n := f.fails.Load(); n > 0 && isTable(name) {
 		if c == flushCategory {
 			f.patience(min(firstPatience<<min(n, 10), mostPatience), nil)
 		} else {

@@ -28,6 +28,7 @@ type Store struct {
 	room     room
 	disk     *disk
 	backlog  backlog
+	merges   merges
 	logs     *logFS
 	lazy     *lazyLog // with ProcessCrash
 	marks    atomic.Int64
