@@ -16,6 +16,7 @@ import (
 )
 
 // Open opens the store in the directory, or makes it if the directory is empty or not there. It starts what Pebble does in the background; Close ends it.
+// What a killed process has left in the log is written to a table first: while that fails Open tries again and tells Config.Logf why, and has no deadline.
 func Open(dir string, c Config) (*Store, error) {
 	c, err := c.withDefaults()
 	if err != nil {
