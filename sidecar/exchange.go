@@ -62,6 +62,7 @@ func (f *forwarder) reverse(transport http.RoundTripper, change func(*httputil.P
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(f.up.url)
 			p.Out.URL.RawQuery = p.In.URL.RawQuery // also what ReverseProxy takes for malformed
+			p.Out.Trailer = nil                    // a stranger's fields behind the body would pass by what is done to headers
 			if !f.cfg.RewriteHost {
 				p.Out.Host = p.In.Host
 			}

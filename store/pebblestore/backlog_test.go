@@ -106,7 +106,7 @@ func TestTablesThatCannotBeWritten(t *testing.T) {
 	if !f.flushed.Load() {
 		t.Errorf("Pebble does not call a flush %q any more: merges give way to nothing", flushCategory)
 	}
-	done := append(accepted[:len(accepted)/4:len(accepted)/4], left)
+	done := append(accepted[:len(accepted)/8:len(accepted)/8], left)
 	for _, who := range done {
 		if err := advance(completeOf(who, tokenOf(1), who.Key)); err != nil {
 			t.Fatalf("completing %s: %v", who.Key, err)
