@@ -27,6 +27,8 @@ type backlog struct {
 	failing atomic.Pointer[error] // why the newest table could not be written; nil: it could
 	fails   atomic.Int64          // in a row
 
+	mergeFails atomic.Int64 // merges that failed, in a row
+
 	mu    sync.Mutex
 	turn  chan struct{} // closed when the next flush has ended
 	good  chan struct{} // closed when the next flush has succeeded
@@ -54,7 +56,7 @@ func (b *backlog) attach(o *pebble.Options, closing <-chan struct{}) {
 	tell := o.EventListener.BackgroundError
 	o.EventListener.BackgroundError = func(err error) { b.failed(err); tell(err) }
 	o.EventListener.FlushEnd = b.flushed
-	o.EventListener.CompactionEnd = func(pebble.CompactionInfo) { b.stale.Store(true) }
+	o.EventListener.CompactionEnd = b.merged
 	o.EventListener.WALCreated = func(pebble.WALCreateInfo) { b.stale.Store(true) }
 }
 
@@ -70,6 +72,17 @@ func (b *backlog) flushed(i pebble.FlushInfo) {
 		b.good = make(chan struct{})
 	}
 	b.next()
+}
+
+// merged hears that a merge has ended.
+func (b *backlog) merged(i pebble.CompactionInfo) {
+	b.stale.Store(true)
+	switch {
+	case i.Err == nil:
+		b.mergeFails.Store(0)
+	case !errors.Is(i.Err, pebble.ErrCancelledCompaction): // by a cut: it is due again at once
+		b.mergeFails.Add(1)
+	}
 }
 
 func (b *backlog) failed(err error) {

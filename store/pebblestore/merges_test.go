@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -12,44 +13,50 @@ import (
 
 // A merge that fails is tried again after a pause that grows to a second, until one succeeds; flushes and the log wait for none of it.
 func TestFailedMergesPause(t *testing.T) {
-	var paused time.Duration
-	told := 0
-	o := &pebble.Options{FS: vfs.NewMem(), EventListener: &pebble.EventListener{CompactionEnd: func(pebble.CompactionInfo) { told++ }}}
-	var m merges
-	m.attach(o, func(d time.Duration) { paused += d })
-	end := func(err error) { o.EventListener.CompactionEnd(pebble.CompactionInfo{Err: err}) }
-	for _, step := range []struct {
-		fails int
-		err   error
-		file  string
-		c     vfs.DiskWriteCategory
-		want  time.Duration
-	}{
-		{file: "1.sst", c: "pebble-compaction"},
-		{fails: 1, err: pebble.ErrCancelledCompaction, file: "2.sst", c: "pebble-compaction"},
-		{fails: 1, err: errRefused, file: "3.sst", c: "pebble-compaction", want: 2 * firstPatience},
-		{fails: 1, err: errRefused, file: "4.blob", c: "pebble-compaction", want: 4 * firstPatience},
-		{file: "5.sst", c: flushCategory},
-		{file: "6.log", c: "pebble-wal"},
-		{fails: 100, err: errRefused, file: "7.sst", c: "pebble-compaction", want: mergePatience},
-		{fails: 1, file: "8.sst", c: "pebble-compaction"},
-	} {
-		for range step.fails {
-			end(step.err)
+	synctest.Test(t, func(t *testing.T) {
+		told := 0
+		o := &pebble.Options{FS: vfs.NewMem(), EventListener: &pebble.EventListener{}}
+		var b backlog
+		b.attach(o, nil)
+		end := func(err error) {
+			b.stale.Store(false)
+			if o.EventListener.CompactionEnd(pebble.CompactionInfo{Err: err}); b.stale.Load() {
+				told++
+			}
 		}
-		paused = 0
-		f, err := o.FS.Create(step.file, step.c)
-		if err != nil {
-			t.Fatal(err)
+		for _, step := range []struct {
+			fails int
+			err   error
+			file  string
+			c     vfs.DiskWriteCategory
+			want  time.Duration
+		}{
+			{file: "1.sst", c: "pebble-compaction"},
+			{fails: 1, err: pebble.ErrCancelledCompaction, file: "2.sst", c: "pebble-compaction"},
+			{fails: 1, err: errRefused, file: "3.sst", c: "pebble-compaction", want: 2 * firstPatience},
+			{fails: 1, err: errRefused, file: "4.blob", c: "pebble-compaction", want: 4 * firstPatience},
+			{file: "5.sst", c: flushCategory},
+			{file: "6.log", c: "pebble-wal"},
+			{fails: 100, err: errRefused, file: "7.sst", c: "pebble-compaction", want: mergePatience},
+			{fails: 1, file: "8.sst", c: "pebble-compaction"},
+		} {
+			for range step.fails {
+				end(step.err)
+			}
+			began := time.Now()
+			f, err := o.FS.Create(step.file, step.c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = f.Close()
+			if paused := time.Since(began); paused != step.want {
+				t.Errorf("%s after %d more that ended with %v waits for %v; want %v", step.file, step.fails, step.err, paused, step.want)
+			}
 		}
-		_ = f.Close()
-		if paused != step.want {
-			t.Errorf("%s after %d more that ended with %v waits for %v; want %v", step.file, step.fails, step.err, paused, step.want)
+		if told != 104 {
+			t.Errorf("of 104 that have ended the backlog looks again after %d", told)
 		}
-	}
-	if told != 104 {
-		t.Errorf("%d of 104 are handed on", told)
-	}
+	})
 }
 
 // unmerged is a file system on which flushes write tables, and merges cannot.
@@ -91,7 +98,7 @@ func TestStoreHearsOfFailedMerges(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("no merge has failed: the test proves nothing")
 	}
-	if s.merges.fails.Load() == 0 {
+	if s.backlog.mergeFails.Load() == 0 {
 		t.Error("a merge has failed, and none is counted: it is tried again at once and for ever")
 	}
 }

@@ -67,7 +67,6 @@ func (s *Store) openDir() (err error) {
 	s.logs = &logFS{FS: s.disk.watch(orderedFS{f}), spareName: f.PathJoin(s.dir, spareName), fail: s.fail, patience: newLogWait}
 	o := options(s.config, s.logs)
 	s.backlog.attach(o, s.closing)
-	s.merges.attach(o, func(d time.Duration) { patientFS{backlog: &s.backlog}.patience(d, nil) })
 	o.Lock = s.lock
 	o.ErrorIfNotExists = m.complete // a directory whose files are lost must not pass for a new one
 	if s.db, err = openPebble(s.dir, o); err != nil {

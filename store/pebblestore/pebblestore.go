@@ -28,7 +28,6 @@ type Store struct {
 	room     room
 	disk     *disk
 	backlog  backlog
-	merges   merges
 	logs     *logFS
 	lazy     *lazyLog // with ProcessCrash
 	marks    atomic.Int64
