@@ -41,17 +41,10 @@ The exit status is 1 if onceward's ledger is wrong, and also if the naive run do
 				}
 				return crash.run(cmd, cfg, output)
 			}
-			shown := newProgress(cmd.ErrOrStderr())
-			cfg.Progress = shown.show
-			report, err := demo.Run(cmd.Context(), cfg)
-			shown.end()
-			if err != nil {
-				return err
-			}
-			if err := printReport(cmd.OutOrStdout(), report, output); err != nil {
-				return err
-			}
-			return report.Verdict()
+			return shownAndReported(cmd, output, func(show func(demo.Progress)) (verdict, error) {
+				cfg.Progress = show
+				return demo.Run(cmd.Context(), cfg)
+			})
 		},
 	}
 	flags := cmd.Flags()
@@ -65,7 +58,27 @@ The exit status is 1 if onceward's ledger is wrong, and also if the naive run do
 	return cmd
 }
 
-func printReport(w io.Writer, report interface{ Text(w io.Writer) error }, output string) error {
+// verdict is the report of a demo.
+type verdict interface {
+	Text(w io.Writer) error
+	Verdict() error
+}
+
+// shownAndReported shows how far a demo is, prints its report, and returns what that finds.
+func shownAndReported(cmd *cobra.Command, output string, run func(show func(demo.Progress)) (verdict, error)) error {
+	shown := newProgress(cmd.ErrOrStderr())
+	report, err := run(shown.show)
+	shown.end()
+	if err != nil {
+		return err
+	}
+	if err := printReport(cmd.OutOrStdout(), report, output); err != nil {
+		return err
+	}
+	return report.Verdict()
+}
+
+func printReport(w io.Writer, report verdict, output string) error {
 	if output == "json" {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")

@@ -46,17 +46,10 @@ func (c *crashing) run(cmd *cobra.Command, cfg demo.Config, output string) error
 	if cmd.Flags().Changed("clients") {
 		crash.Clients = cfg.Clients
 	}
-	shown := newProgress(cmd.ErrOrStderr())
-	crash.Progress = shown.show
-	report, err := demo.RunCrash(cmd.Context(), crash)
-	shown.end()
-	if err != nil {
-		return err
-	}
-	if err := printReport(cmd.OutOrStdout(), report, output); err != nil {
-		return err
-	}
-	return report.Verdict()
+	return shownAndReported(cmd, output, func(show func(demo.Progress)) (verdict, error) {
+		crash.Progress = show
+		return demo.RunCrash(cmd.Context(), crash)
+	})
 }
 
 // ourselves is this program with other arguments. It ends with ctx.
