@@ -137,17 +137,7 @@ func killedBesideAnother(t *testing.T, up *upstreamProcess, proxies []*proxyProc
 	if a := p.post("/stall", "stalled", "stalled"); a.status != 409 || !strings.Contains(a.body, "outcome-unknown") { // it waits until the lease is over
 		t.Errorf("what the dead one was at: %+v", a)
 	}
-	if got := p.unknowns(); len(got) != 1 || got[0] != "stalled" {
-		t.Errorf("unknown are %v", got)
-	}
-	for body, n := range up.effects(t) {
-		if n != 1 {
-			t.Errorf("%s took effect %d times", body, n)
-		}
-	}
-	if code := p.end(syscall.SIGTERM); code != 0 {
-		t.Errorf("exit %d", code)
-	}
+	p.endsWithTheStalledOneUnknown(t, up)
 }
 
 // While Redis hangs, the proxy answers 503 within the bound of its store, and sends nothing on.
