@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -93,12 +92,7 @@ func (b *batch) overlay(dir string) (string, error) {
 			return "", err
 		}
 	}
-	content, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "overlay.json")
-	return path, os.WriteFile(path, content, 0o644)
+	return writeOverlay(dir, replace)
 }
 
 // variant is a function that a patch has changed.

@@ -81,6 +81,11 @@ func (m mutant) overlay(root, dir string) (string, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
 	}
+	return writeOverlay(dir, replace)
+}
+
+// writeOverlay says which files stand for which, as the go command's -overlay flag takes it.
+func writeOverlay(dir string, replace map[string]string) (string, error) {
 	content, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", err
