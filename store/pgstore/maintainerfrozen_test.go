@@ -108,7 +108,8 @@ func TestMaintainerSaysThatAnotherDoesNotGetOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.maintain(t)
-	move(t, p.s, 13*time.Hour)
+	made, _ := p.spans(t)
+	move(t, p.s, made[len(made)-1].to.Sub(p.now(t))-time.Hour)
 	a, err := p.s.Claim(t.Context(), claimOf(identity("k", p.now(t)), tokenOf(1)))
 	want(t, a, err, store.Granted)
 	impatient := func(c *MaintainConfig) { c.Patience = 50 * time.Millisecond }
