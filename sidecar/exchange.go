@@ -33,6 +33,7 @@ type forwarder struct {
 func (f *forwarder) stream() http.Handler {
 	proxy := f.reverse(streaming{f.up}, func(p *httputil.ProxyRequest) {
 		tunnels(p.Out.Header)
+		f.cfg.trailStreamed(p)
 		if f.cfg.ChildKey != "" {
 			dropSpellings(p.Out.Header, f.cfg.ChildKey)
 		}
@@ -62,7 +63,7 @@ func (f *forwarder) reverse(transport http.RoundTripper, change func(*httputil.P
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(f.up.url)
 			p.Out.URL.RawQuery = p.In.URL.RawQuery // also what ReverseProxy takes for malformed
-			p.Out.Trailer = nil                    // a stranger's fields behind the body would pass by what is done to headers
+			p.Out.Trailer = nil                    // change lets some of them pass
 			if !f.cfg.RewriteHost {
 				p.Out.Host = p.In.Host
 			}
@@ -86,6 +87,7 @@ func (f *forwarder) markKeyed(p *httputil.ProxyRequest) {
 	delete(h, "Expect") // the body is here already
 	delete(h, "Http2-Settings")
 	dropUpgrade(h) // another protocol cannot be repeated
+	f.cfg.trailKeyed(p)
 	if f.cfg.ChildKey == "" {
 		return
 	}

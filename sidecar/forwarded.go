@@ -14,7 +14,7 @@ func forward(p *httputil.ProxyRequest, trusted peers) {
 		if len(name) < len("Forwarded") || !strings.ContainsRune("FfXx", rune(name[0])) { // most are of no concern here
 			continue
 		}
-		if known := spelling(name); known == "Forwarded" || known == "X-Real-Ip" || strings.HasPrefix(known, "X-Forwarded-") {
+		if known := spelling(name); tellsOrigin(known) {
 			delete(p.Out.Header, name)
 			if gateway && name == known { // a gateway's own are spelt like this; others it may have passed on
 				p.Out.Header[name] = values
@@ -30,6 +30,11 @@ func forward(p *httputil.ProxyRequest, trusted peers) {
 		p.Out.Header.Set("X-Forwarded-Proto", proto)
 	}
 	p.Out.Header["Forwarded"] = append(p.Out.Header["Forwarded"], forwardedElement(p.In))
+}
+
+// tellsOrigin reports whether a field says where a request comes from. known is its spelling.
+func tellsOrigin(known string) bool {
+	return known == "Forwarded" || known == "X-Real-Ip" || strings.HasPrefix(known, "X-Forwarded-")
 }
 
 // forwardedElement describes one hop (RFC 7239 §4).

@@ -149,6 +149,7 @@ var fixed = map[string]bool{
 
 // ServeHTTP guards what is keyed and passes everything else on.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	openTrailers(r)
 	now := p.now.Load()
 	t := now.find(r)
 	if !t.guards(r) {

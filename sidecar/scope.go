@@ -148,10 +148,18 @@ func whoCert(r *http.Request) (string, error) {
 	return "", errors.New("the client's certificate has neither one URI nor a subject")
 }
 
+// scopeHeader is the header that says who calls, if one does.
+func (c Config) scopeHeader() (name string, isHeader bool) {
+	if name, isHeader = strings.CutPrefix(c.Scope, scopeHeader); !isHeader {
+		return "", false
+	}
+	return name, true
+}
+
 // dropForeignScope takes off a header that names the caller if it does not come from a gateway: the upstream must not believe
 // it because the proxy passes it on. Other spellings of its name are nobody's.
 func (c Config) dropForeignScope(h http.Header, in *http.Request, trusted peers) {
-	name, isHeader := strings.CutPrefix(c.Scope, scopeHeader)
+	name, isHeader := c.scopeHeader()
 	if !isHeader || slices.Contains(credentials, http.CanonicalHeaderKey(name)) {
 		return
 	}
@@ -185,7 +193,7 @@ func dropSpellings(h http.Header, name string) {
 // putBack gives the upstream what a client's Connection header has taken away: what the proxy has gone by.
 func (c Config) putBack(out, in http.Header) {
 	names := []string{oncehttp.HeaderKey, "Authorization"}
-	if name, isHeader := strings.CutPrefix(c.Scope, scopeHeader); isHeader {
+	if name, isHeader := c.scopeHeader(); isHeader {
 		names = append(names, http.CanonicalHeaderKey(name))
 	}
 	for _, name := range names {

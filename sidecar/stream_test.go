@@ -209,31 +209,3 @@ func TestAKeyedRequestOutlivesItsClient(t *testing.T) {
 		t.Errorf("%d, replayed %v, %d arrived", a.StatusCode, a.replayed(), len(up.arrived()))
 	}
 }
-
-// Fields behind a request's body would pass by what is done to headers, the scope's for one: they do not reach the upstream.
-func TestTrailersOfRequestsStayHere(t *testing.T) {
-	got := make(chan http.Header, 1)
-	up := serving(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		got <- r.Trailer.Clone()
-		fmt.Fprint(w, "done")
-	})
-	url, _, _, _ := runProxy(t, up.URL, func(*Config) {})
-	for method, key := range map[string]string{http.MethodPut: "", http.MethodPost: "k"} {
-		r, err := http.NewRequestWithContext(t.Context(), method, url+"/", io.NopCloser(strings.NewReader("body")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Trailer = http.Header{"X-User": {"alice"}}
-		r.Header.Set("X-User", "bob")
-		if key != "" {
-			r.Header.Set("Idempotency-Key", key)
-		}
-		if a := read(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, r); !a.is(200) {
-			t.Fatalf("%s: %d %v", method, a.StatusCode, a.err)
-		}
-		if trailer := <-got; len(trailer) > 0 {
-			t.Errorf("%s: the upstream got %v", method, trailer)
-		}
-	}
-}

@@ -161,7 +161,7 @@ func sendOnce(r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(strings.NewReader(""))
-	if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
+	if r.Trailer == nil && (r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch) {
 		// net/http takes length 0 with a body for "unknown" and would send chunks. "identity" prevents that; the header, in a spelling
 		// that net/http does not filter out, says what RFC 9110 §8.6 wants said.
 		r.TransferEncoding = []string{"identity"}
