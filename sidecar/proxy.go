@@ -149,6 +149,10 @@ var fixed = map[string]bool{
 
 // ServeHTTP guards what is keyed and passes everything else on.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodConnect {
+		refuse(w, http.StatusNotImplemented, noTunnel)
+		return
+	}
 	openTrailers(r)
 	now := p.now.Load()
 	t := now.find(r)

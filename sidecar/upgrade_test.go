@@ -36,6 +36,27 @@ func TestOnlyAWebSocketIsATunnel(t *testing.T) {
 	}
 }
 
+// The body of a CONNECT would be written to the upstream as it is, and be the next requests there, with whatever headers: none gets through.
+func TestAConnectIsNoTunnel(t *testing.T) {
+	up := serving(t, nil)
+	b := start(t, up.URL, func(c *Config) { c.TrustedPeers = []string{"192.0.2.1"} })
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: &protocols}
+	defer transport.CloseIdleConnections()
+	smuggled := io.NopCloser(strings.NewReader("POST /transfers HTTP/1.1\r\nHost: x\r\nX-User: bob\r\nContent-Length: 0\r\n\r\n"))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodConnect, b.url+"/", smuggled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := read(&http.Client{Transport: transport}, r); !a.is(http.StatusNotImplemented) {
+		t.Errorf("%d %s, %v", a.StatusCode, a.problem(), a.err)
+	}
+	if n := len(up.arrived()); n > 0 {
+		t.Errorf("%d arrived", n)
+	}
+}
+
 // raw sends bytes of HTTP/1.1 and reads the head of the reply.
 func (b *bench) raw(t *testing.T, request string) *http.Response {
 	t.Helper()
