@@ -181,7 +181,7 @@ func (f *forwarder) failed(w http.ResponseWriter, r *http.Request, err error) {
 		detail = "The upstream's reply has no length: nobody can tell whether it is whole."
 	}
 	if verdict != nil || r.Context().Err() == nil { // else the client has gone
-		f.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream failed", slog.Int("status", status), slog.String("error", unquoted(err)))
+		f.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream failed", slog.Int("status", status), slog.String("error", Unquoted(err.Error())))
 	}
 	refuse(w, status, detail)
 }
@@ -189,5 +189,5 @@ func (f *forwarder) failed(w http.ResponseWriter, r *http.Request, err error) {
 // quotation is what net/http repeats, in quotes, of a reply that it cannot read.
 var quotation = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// unquoted is an error for the log, without what the upstream has sent.
-func unquoted(err error) string { return quotation.ReplaceAllString(err.Error(), `"…"`) }
+// Unquoted is what a library says, for the log, without what it quotes: net/http repeats what an upstream has sent.
+func Unquoted(text string) string { return quotation.ReplaceAllString(text, `"…"`) }

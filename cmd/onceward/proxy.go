@@ -93,7 +93,7 @@ func runProxy(cmd *cobra.Command, from sidecar.Sources, check bool) error {
 		}
 		log = slog.New(slog.DiscardHandler)
 	} else {
-		slog.SetDefault(log) // and with it what libraries say by package log
+		slog.SetDefault(slog.New(libraryLog{log.Handler()}))
 	}
 	for _, name := range sidecar.UnknownEnv(os.Environ()) {
 		newLog(cmd.ErrOrStderr(), cfg).Warn("this variable is no setting, and is not used", slog.String("variable", name))
@@ -151,6 +151,15 @@ func reloadOnHangup(ctx context.Context, hangups chan os.Signal, p *sidecar.Prox
 		close(hangups)
 		<-ended
 	}
+}
+
+// libraryLog is for what libraries say by package log. What an upstream sends on an idle connection, be it the rest of a reply, net/http would show there.
+type libraryLog struct{ slog.Handler }
+
+// Handle implements [slog.Handler].
+func (l libraryLog) Handle(ctx context.Context, r slog.Record) error {
+	r.Message = sidecar.Unquoted(r.Message)
+	return l.Handler.Handle(ctx, r)
 }
 
 func newLog(w io.Writer, cfg sidecar.Config) *slog.Logger {

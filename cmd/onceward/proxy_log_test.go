@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -52,5 +56,37 @@ func TestProxyLogsWhatPebbleSays(t *testing.T) {
 	_ = p.cmd.Wait()
 	if !regexp.MustCompile(`(?m)^time=\S+ level=ERROR .*is damaged.*restore`).Match(rest) {
 		t.Errorf("the log does not tell of the damage:\n%s", rest)
+	}
+}
+
+// What an upstream sends beyond its reply, which net/http tells by package log, is not shown.
+func TestProxyDoesNotLogRestsOfReplies(t *testing.T) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		in := bufio.NewReader(conn)
+		if _, err := http.ReadRequest(in); err == nil {
+			_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\nSECRET \"SECRET\"")
+			_, _ = io.Copy(io.Discard, in)
+		}
+	}()
+	p := startProxy(t, "memory:", "--upstream", "http://"+l.Addr().String())
+	if a := p.post("/", "k", ""); a.status != 204 {
+		t.Errorf("%+v", a)
+	}
+	if line := p.line("Unsolicited response"); strings.Contains(line, "SECRET") {
+		t.Errorf("the log says %s", line)
+	}
+	if code := p.end(syscall.SIGTERM); code != 0 {
+		t.Error(code)
 	}
 }
