@@ -177,3 +177,7 @@ func safe(method string) bool {
 	}
 	return false
 }
+
+// ignored reports whether some servers do not look at the bodies of this method (RFC 9110 §9.3.1, §9.3.5). What they leave of one on a kept connection they would
+// take for the next request.
+func ignored(method string) bool { return safe(method) || method == http.MethodDelete }

@@ -1,0 +1,65 @@
+package sidecar
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+)
+
+// bodyless is an upstream that does not look at bodies, and takes what comes on a kept connection for requests. It tells which.
+func bodyless(t *testing.T) (url string, seen chan string) {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	seen = make(chan string, 10)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				in := bufio.NewReader(conn)
+				for {
+					r, err := http.ReadRequest(in)
+					if err != nil {
+						return
+					}
+					seen <- r.Method + " " + r.URL.Path + " by " + r.Header.Get("X-User")
+					if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); err != nil || r.Close {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String(), seen
+}
+
+// A body that the upstream does not read would be its next request: a stranger's, past the proxy, in any name.
+func TestABodyIsNoRequest(t *testing.T) {
+	url, seen := bodyless(t)
+	del := KeyRequired
+	b := start(t, url, func(c *Config) { c.Routes = []Route{{Match: "DELETE /keyed", Key: &del}} })
+	smuggled := "POST /transfers HTTP/1.1\r\nHost: x\r\nX-User: bob\r\nContent-Length: 0\r\n\r\n"
+	for path, method := range map[string]string{"/get": "GET", "/options": "OPTIONS", "/delete": "DELETE", "/keyed": "DELETE"} {
+		if a := b.send(method, path, smuggled, "Idempotency-Key: k", "X-User: mallory"); !a.is(200) {
+			t.Errorf("%s: %d %s, %v", path, a.StatusCode, a.problem(), a.err)
+		}
+		if a := b.send("GET", "/next", ""); !a.is(200) { // on a kept connection there would be something in front of it
+			t.Errorf("%s: the next: %d %s, %v", path, a.StatusCode, a.problem(), a.err)
+		}
+		for _, want := range []string{method + " " + path + " by mallory", "GET /next by "} {
+			if got := <-seen; got != want {
+				t.Fatalf("%q arrived, want %q", got, want)
+			}
+		}
+	}
+}
