@@ -51,6 +51,7 @@ func (f *forwarder) stream() http.Handler {
 func (f *forwarder) once(maxReply int64, timeout time.Duration) http.Handler {
 	proxy := f.reverse(once{f.up}, f.markKeyed, func(resp *http.Response) error { return f.readWhole(resp, maxReply) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		delete(r.Header, "Upgrade") // of what is no protocol at all ReverseProxy would make a failure
 		p := passageOf(r.Context())
 		p.begin(w, r.Body, timeout)
 		proxy.ServeHTTP(&p.held, r)

@@ -149,8 +149,8 @@ var fixed = map[string]bool{
 
 // ServeHTTP guards what is keyed and passes everything else on.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodConnect {
-		refuse(w, http.StatusNotImplemented, noTunnel)
+	if why := refused(r.Method); why != "" {
+		refuse(w, http.StatusNotImplemented, why)
 		return
 	}
 	openTrailers(r)

@@ -14,10 +14,6 @@ func tunnels(h http.Header) {
 	}
 }
 
-// noTunnel answers a CONNECT. Over HTTP/2 it has a body without an end of its own, and net/http would write that to an upstream of HTTP/1.1 as it is:
-// to one that makes no tunnel of it, the next requests.
-const noTunnel = "CONNECT makes a tunnel, and there is nothing behind this proxy but the service itself."
-
 func dropUpgrade(h http.Header) {
 	delete(h, "Connection")
 	delete(h, "Upgrade")

@@ -36,6 +36,17 @@ func TestOnlyAWebSocketIsATunnel(t *testing.T) {
 	}
 }
 
+// A keyed request is not asked to switch, and what it asks for is no reason to doubt it.
+func TestAnUpgradeMakesNoDoubt(t *testing.T) {
+	b := start(t, serving(t, nil).URL, nil)
+	for i, upgrade := range []string{"websocket", "\xff", "a, \xff"} {
+		got := b.raw(t, fmt.Sprintf("POST /x HTTP/1.1\r\nHost: x\r\nX-User: alice\r\nIdempotency-Key: k%d\r\nConnection: Upgrade\r\nUpgrade: %s\r\nContent-Length: 0\r\n\r\n", i, upgrade))
+		if outcome := got.Header.Get("Onceward-Outcome"); got.StatusCode != 201 || outcome != "saved" {
+			t.Errorf("%q: %d %s", upgrade, got.StatusCode, outcome)
+		}
+	}
+}
+
 // The body of a CONNECT would be written to the upstream as it is, and be the next requests there, with whatever headers: none gets through.
 func TestAConnectIsNoTunnel(t *testing.T) {
 	up := serving(t, nil)

@@ -161,23 +161,13 @@ func sendOnce(r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(strings.NewReader(""))
-	if r.Trailer == nil && (r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch) {
-		// net/http takes length 0 with a body for "unknown" and would send chunks. "identity" prevents that; the header, in a spelling
-		// that net/http does not filter out, says what RFC 9110 §8.6 wants said.
-		r.TransferEncoding = []string{"identity"}
+	if r.Trailer != nil {
+		return
+	}
+	// net/http takes length 0 with a body for "unknown" and would send chunks. "identity" prevents that; the header, in a spelling that net/http does not
+	// filter out, says what RFC 9110 §8.6 wants said of some methods.
+	r.TransferEncoding = []string{"identity"}
+	if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
 		r.Header["content-length"] = []string{"0"}
 	}
 }
-
-// safe is RFC 9110 §9.2.1.
-func safe(method string) bool {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		return true
-	}
-	return false
-}
-
-// ignored reports whether some servers do not look at the bodies of this method (RFC 9110 §9.3.1, §9.3.5). What they leave of one on a kept connection they would
-// take for the next request.
-func ignored(method string) bool { return safe(method) || method == http.MethodDelete }
