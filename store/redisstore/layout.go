@@ -63,50 +63,63 @@ const layoutFormat = "2" // of 1 the anchors had no time
 
 // layOut reads how the store is laid out, or lays it out: first the plan, then each shard's anchor, then that it is complete. Several processes may do
 // it at once. A plan that is complete and whose anchors are not there is that of a store whose data is lost. One that is not there may be, too: nobody knows what ran under the keys that
-// were minted before, so a shard's watermarks begin at the time of its layout: see found.
+// were minted before, so a shard's watermarks begin at the time of its layout: see found. A store that is there is only read: at maxmemory, too, a process can start.
 func (s *Store) layOut(ctx context.Context) (*layout, error) {
-	client, prefix := s.client, s.config.Prefix
-	var drawn [8]byte
-	if _, err := rand.Read(drawn[:]); err != nil {
-		return nil, err
-	}
-	key := prefix + ":layout"
-	plan := fmt.Sprintf("%s %d %s", layoutFormat, s.config.Shards, hex.EncodeToString(drawn[:]))
-	if !s.config.Existing {
-		if err := client.Do(ctx, client.B().Hsetnx().Key(key).Field("plan").Value(plan).Build()).Error(); err != nil {
+	client, key := s.client, s.config.Prefix+":layout"
+	plan, complete, err := s.plan(ctx, key)
+	if err == nil && plan == nil && !s.config.Existing {
+		var drawn [8]byte
+		if _, err := rand.Read(drawn[:]); err != nil {
 			return nil, err
 		}
+		first := fmt.Sprintf("%s %d %s", layoutFormat, s.config.Shards, hex.EncodeToString(drawn[:]))
+		if err := client.Do(ctx, client.B().Hsetnx().Key(key).Field("plan").Value(first).Build()).Error(); err != nil {
+			return nil, err
+		}
+		plan, complete, err = s.plan(ctx, key)
 	}
-	have, err := client.Do(ctx, client.B().Hmget().Key(key).Field("plan", "complete").Build()).ToArray()
 	if err != nil {
 		return nil, err
 	}
-	if have[0].IsNil() {
-		return nil, fmt.Errorf("%w %s", ErrNoStore, prefix)
+	if plan == nil {
+		return nil, fmt.Errorf("%w %s", ErrNoStore, s.config.Prefix)
 	}
-	plan, err = have[0].ToString()
+	l, err := s.planned(*plan)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %s says %q, and this build knows layout %s", ErrLayout, key, *plan, layoutFormat)
 	}
-	words := strings.Fields(plan)
-	if len(words) != 3 || words[0] != layoutFormat {
-		return nil, fmt.Errorf("%w: %s says %q, and this build knows layout %s", ErrLayout, key, plan, layoutFormat)
-	}
-	n, err := strconv.Atoi(words[1])
-	if err != nil || n < 1 || n > maxShards || len(words[2]) != nameSize {
-		return nil, fmt.Errorf("%w: %s says %q", ErrLayout, key, plan)
-	}
-	l := &layout{name: words[2], tags: tagsOf(prefix, n)}
-	if !have[1].IsNil() {
+	if complete {
 		return l, nil
 	}
 	if s.config.Existing {
-		return nil, fmt.Errorf("%w %s that is complete", ErrNoStore, prefix)
+		return nil, fmt.Errorf("%w %s that is complete", ErrNoStore, s.config.Prefix)
 	}
 	if err := s.found(ctx, l); err != nil {
 		return nil, err
 	}
 	return l, client.Do(ctx, client.B().Hset().Key(key).FieldValue().FieldValue("complete", "yes").Build()).Error()
+}
+
+// plan reads how the store is laid out, nil if it is not, and whether that has come to its end.
+func (s *Store) plan(ctx context.Context, key string) (plan *string, complete bool, err error) {
+	have, err := s.client.Do(ctx, s.client.B().Hmget().Key(key).Field("plan", "complete").Build()).ToArray()
+	if err != nil || have[0].IsNil() {
+		return nil, false, err
+	}
+	text, err := have[0].ToString()
+	return &text, !have[1].IsNil(), err
+}
+
+func (s *Store) planned(plan string) (*layout, error) {
+	words := strings.Fields(plan)
+	if len(words) != 3 || words[0] != layoutFormat {
+		return nil, ErrLayout
+	}
+	n, err := strconv.Atoi(words[1])
+	if err != nil || n < 1 || n > maxShards || len(words[2]) != nameSize {
+		return nil, ErrLayout
+	}
+	return &layout{name: words[2], tags: tagsOf(s.config.Prefix, n)}, nil
 }
 
 // found makes the shards' anchors. A shard's watermarks begin at the newest time to which the clocks of the others may have taken its claims along, for so late are stamps that it has admitted.

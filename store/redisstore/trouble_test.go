@@ -152,7 +152,7 @@ func TestKill(t *testing.T) {
 	t.Logf("%d operations were acknowledged before the kill", len(keys))
 }
 
-// TestFullMemory: at maxmemory no claim is created, and everything else goes on.
+// TestFullMemory: at maxmemory no claim is created, and everything else goes on, also at a process that starts.
 func TestFullMemory(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
 	l := &life{T: t, Store: openAt(t, Config{movable: true}, server.Address())}
@@ -203,6 +203,14 @@ func TestFullMemory(t *testing.T) {
 	wants("resolve", a, err)
 	a, err = l.Decide(t.Context(), store.DecideRequest{Identity: released.Identity, Token: tokenOf(3001), Decision: store.Cancel})
 	wants("cancel of a lapsed claim", a, err)
+	starting, err := New(t.Context(), clientOf(server), Config{movable: true})
+	if err != nil {
+		t.Fatalf("a process that starts at maxmemory: %v", err)
+	}
+	defer starting.Close()
+	if a, err := starting.Claim(t.Context(), claimOf(done.Identity, tokenOf(3002))); err != nil || a.Verdict != store.Replay {
+		t.Errorf("its replay: %v, %v", a.Verdict, err)
+	}
 }
 
 // TestEviction: a server that may evict is refused when it is opened, and after every new connection.
