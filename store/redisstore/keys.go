@@ -45,11 +45,12 @@ func (s *Store) claimKeys(q store.ClaimRequest) []string {
 	return s.keys(q.Identity, "a"+q.Service, "c", "s", "m"+string(q.ID[:])+string(q.Token[:]), "q"+string(q.ID[:]))
 }
 
+// completeKeys have the one that is never there, too: the list of done records cannot be named beforehand, and while it is still at the old node a step at the new one would make a second.
 func (s *Store) completeKeys(who store.Identity) []string {
 	if !s.cluster {
 		return s.keys(who)
 	}
-	return s.keys(who, "a"+who.Service, "c", "s", "b", "t", "q"+string(who.ID[:]))
+	return s.keys(who, "a"+who.Service, "c", "s", "b", "t", "q"+string(who.ID[:]), "-")
 }
 
 func (s *Store) stepKeys(who store.Identity, t store.Token) []string {

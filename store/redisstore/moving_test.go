@@ -103,4 +103,49 @@ func TestClusterHalfMovedSlot(t *testing.T) {
 	if a, err := s.Claim(t.Context(), claimOf(inShard(s, tag, "sealed", now-1), tokenOf(2))); err != nil || a.Verdict != store.Expired {
 		t.Errorf("a sealed key: %v, %v", a.Verdict, err)
 	}
+	completeHalfMoved(t, c, s)
+}
+
+// completeHalfMoved: a completion is refused also where all keys that it can name are at the new node already, and the list into which it puts the record, whose name nobody knows beforehand, is
+// not: a second one there would stop the move, or take the place of the first, whose records would never be purged.
+func completeHalfMoved(t *testing.T, c *redistest.Cluster, s *Store) {
+	t.Helper()
+	tag := s.tags[1]
+	work(t, s, inShard(s, tag, "list", 0), nil)
+	decided := claimOf(inShard(s, tag, "decided", 0), tokenOf(drawn.Add(1)))
+	decided.Lease = time.Millisecond
+	a, err := s.Claim(t.Context(), decided)
+	if err != nil {
+		t.Fatal(err)
+	}
+	move(t, s, time.Second)
+	if _, err := s.Decide(t.Context(), store.DecideRequest{Identity: decided.Identity, Token: tokenOf(drawn.Add(1)), Decision: store.DidNotHappen, Version: a.Record.Version, Actor: "ops", Reason: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	open, claimed := claimOf(inShard(s, tag, "open", 0), tokenOf(drawn.Add(1))), claimOf(inShard(s, tag, "claimed", 0), tokenOf(drawn.Add(1)))
+	claimed.Start = false
+	for _, q := range []store.ClaimRequest{open, claimed} {
+		if _, err := s.Claim(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := s.look(t.Context(), open.Identity); err != nil { // somebody waits
+		t.Fatal(err)
+	}
+	id := string(open.ID[:])
+	finish := halfMoved(t, c, tag, "r"+id, "q"+id, "aorders", "c", "s", "b", "t", "x")
+	complete := completeOf(open.Identity, open.Token, "done")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if a, err := s.Advance(ctx, complete); err == nil {
+		t.Errorf("a completion on a half of the shard: %v", a.Verdict)
+	}
+	finish()
+	if a, err := s.Advance(t.Context(), complete); err != nil || a.Verdict != store.Applied {
+		t.Errorf("a completion on the whole: %v, %v", a.Verdict, err)
+	}
+	move(t, s, 48*time.Hour)
+	if r, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 100}); err != nil || r.Removed != 3 {
+		t.Errorf("a purge of all that is done: %+v, %v", r, err)
+	}
 }
