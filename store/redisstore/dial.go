@@ -14,7 +14,7 @@ type tlsConfig = tls.Config
 
 // connections counts them: the driver makes a missing one while it carries out a command, and then does not look at the command's context.
 type connections struct {
-	made, open, most atomic.Int64 // made: those over which a server has said something
+	made, open, most atomic.Int64 // made: those over which a server has said something other than an error
 }
 
 // whole says that none is missing of those that were there.
@@ -52,8 +52,8 @@ func (c *counted) Read(b []byte) (int, error) {
 	if err != nil {
 		c.gone()
 	}
-	if n > 0 {
-		c.answers() // one that hangs is not worth a look, for which all would wait
+	if n > 0 && b[0] != '-' {
+		c.answers() // one that hangs, or lets nobody in, is not worth a look, for which all would wait
 	}
 	return n, err
 }
