@@ -25,12 +25,22 @@ func (s *Store) build(x script, whole bool, keys []string, args ...string) rueid
 	return s.client.B().Evalsha().Sha1(x.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 }
 
-// run runs a script on one shard.
+// run runs a script on one shard, which is tried before.
 func (s *Store) run(ctx context.Context, x script, keys []string, args ...string) rueidis.RedisResult {
+	if err := s.first(ctx, keys[0]); err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	return s.runBy(ctx, s.send, x, keys, args...)
+}
+
+// sending is how a command is sent.
+type sending func(context.Context, rueidis.Completed) rueidis.RedisResult
+
+func (s *Store) runBy(ctx context.Context, send sending, x script, keys []string, args ...string) rueidis.RedisResult {
 	for moving := (moving{}); ; {
-		got := s.send(ctx, s.build(x, false, keys, args...))
+		got := send(ctx, s.build(x, false, keys, args...))
 		if isRedis(got.Error(), "NOSCRIPT") { // the cache was flushed, or this server was promoted
-			got = s.send(ctx, s.build(x, true, keys, args...))
+			got = send(ctx, s.build(x, true, keys, args...))
 		}
 		if !isRedis(got.Error(), "TRYAGAIN") || !moving.pause(ctx) {
 			return got
@@ -67,6 +77,9 @@ func (s *Store) each(ctx context.Context, op string, x script, args func(shard i
 	defer cancel()
 	commands := make([]rueidis.Completed, len(s.tags))
 	for i, tag := range s.tags {
+		if err := s.first(ctx, tag); err != nil {
+			return failed(op, err)
+		}
 		commands[i] = s.build(x, false, s.shardKeys(tag), args(i)...)
 	}
 	all := s.bounded(ctx, func() []rueidis.RedisResult { return s.client.DoMulti(ctx, commands...) })

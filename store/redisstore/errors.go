@@ -36,6 +36,8 @@ var (
 	// ErrTooFewReplicas says that a step is done, and that fewer replicas have it than [Config.WaitReplicas]. Who sent it repeats it.
 	ErrTooFewReplicas = errors.New("redisstore: too few replicas have it")
 
+	errWeaker = errors.New("redisstore: a server that did not answer when the store was opened keeps less than the others promise: give it their settings, or start the process anew")
+
 	errApart = errors.New("redisstore: a script and the function it restates came to different ends; please report it")
 )
 

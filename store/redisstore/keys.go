@@ -7,7 +7,7 @@ import "github.com/onceward/onceward/store"
 //	r id          a record
 //	m id token    until when a released token is dead, in milliseconds; expires
 //	q id          the channel of those who wait for the record; expires
-//	w             the shard's anchor: its field "" is the store's name and when the shard was laid out, each other a service that was seen here
+//	w             the shard's anchor: its field "" is the store's name, when the shard was laid out, and the number of shards, each other a service that was seen here
 //	a service     the service's anchor: the store's name and the watermark
 //	c, s          claimed and started records by lease
 //	d time:service   the ids of done records of a service whose purge time is in one span, which ends at time

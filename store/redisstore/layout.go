@@ -3,11 +3,13 @@ package redisstore
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/redis/rueidis"
 
@@ -67,6 +69,11 @@ const layoutFormat = "2" // of 1 the anchors had no time
 func (s *Store) layOut(ctx context.Context) (*layout, error) {
 	client, key := s.client, s.config.Prefix+":layout"
 	plan, complete, err := s.plan(ctx, key)
+	if err != nil && s.cluster && mayPass(err) {
+		if l := s.anchored(ctx); l != nil {
+			return l, nil
+		}
+	}
 	if err == nil && plan == nil && !s.config.Existing {
 		var drawn [8]byte
 		if _, err := rand.Read(drawn[:]); err != nil {
@@ -102,6 +109,8 @@ func (s *Store) layOut(ctx context.Context) (*layout, error) {
 
 // plan reads how the store is laid out, nil if it is not, and whether that has come to its end.
 func (s *Store) plan(ctx context.Context, key string) (plan *string, complete bool, err error) {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
 	have, err := s.client.Do(ctx, s.client.B().Hmget().Key(key).Field("plan", "complete").Build()).ToArray()
 	if err != nil || have[0].IsNil() {
 		return nil, false, err
@@ -122,6 +131,34 @@ func (s *Store) planned(plan string) (*layout, error) {
 	return &layout{name: words[2], tags: tagsOf(s.config.Prefix, n)}, nil
 }
 
+// anchored is the layout of which the shards' anchors tell, where the node of a Cluster that has the plan does not answer: nil if nobody tells, or not all the same. Name and number of shards were
+// drawn and written together, and each script compares the name.
+func (s *Store) anchored(ctx context.Context) *layout {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	tags := tagsOf(s.config.Prefix, s.config.Shards)
+	anchors := make([]string, len(tags))
+	var all sync.WaitGroup
+	for i, tag := range tags {
+		all.Go(func() {
+			anchors[i], _ = s.sendBriefly(ctx, s.client.B().Hget().Key(tag+"w").Field("").Build()).ToString()
+		})
+	}
+	all.Wait()
+	var l *layout
+	for _, a := range anchors {
+		if len(a) < nameSize+6+2 {
+			continue // it does not answer, or is of another number of shards, or of a build that did not write it there
+		}
+		name, n := a[:nameSize], int(binary.BigEndian.Uint16([]byte(a[nameSize+6:])))
+		if l != nil && (l.name != name || len(l.tags) != n) {
+			return nil
+		}
+		l = &layout{name: name, tags: tagsOf(s.config.Prefix, n)}
+	}
+	return l
+}
+
 // found makes the shards' anchors. A shard's watermarks begin at the newest time to which the clocks of the others may have taken its claims along, for so late are stamps that it has admitted.
 func (s *Store) found(ctx context.Context, l *layout) error {
 	clocks := make([]store.Time, len(l.tags))
@@ -137,8 +174,9 @@ func (s *Store) found(ctx context.Context, l *layout) error {
 	}
 	sorted := slices.Sorted(slices.Values(clocks))
 	for i, tag := range l.tags {
-		args := append(append48(nil, along(clocks[i], sorted)), l.name...)
-		if err := s.run(ctx, s.scripts.found, s.shardKeys(tag), rueidis.BinaryString(append(args, flag(s.config.unsealed)))).Error(); err != nil {
+		args := append(append(append48(nil, along(clocks[i], sorted)), l.name...), flag(s.config.unsealed))
+		args = binary.BigEndian.AppendUint16(args, uint16(len(l.tags))) //nolint:gosec // at most maxShards
+		if err := s.run(ctx, s.scripts.found, s.shardKeys(tag), rueidis.BinaryString(args)).Error(); err != nil {
 			return err
 		}
 	}

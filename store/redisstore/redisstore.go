@@ -25,6 +25,7 @@ type Store struct {
 
 	clocks
 
+	untried     untried
 	recent      recent // operations that this process has seen to be done
 	connections connections
 	checked     atomic.Int64  // how many connections had been made when the server was last looked at

@@ -13,7 +13,16 @@ func (s *Store) send(ctx context.Context, command rueidis.Completed) rueidis.Red
 	if s.config.WaitReplicas == 0 && s.connections.whole() { // no more than has to be, on the way that all take
 		return s.client.Do(ctx, command)
 	}
-	got := s.bounded(ctx, func() []rueidis.RedisResult { return []rueidis.RedisResult{s.sendOne(ctx, command)} })
+	return s.sendBounded(ctx, command, s.sendOne)
+}
+
+// sendBriefly is send without waiting for replicas, for what does not stay.
+func (s *Store) sendBriefly(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
+	return s.sendBounded(ctx, command, s.client.Do)
+}
+
+func (s *Store) sendBounded(ctx context.Context, command rueidis.Completed, do sending) rueidis.RedisResult {
+	got := s.bounded(ctx, func() []rueidis.RedisResult { return []rueidis.RedisResult{do(ctx, command)} })
 	if len(got) == 0 {
 		return rueidis.NewErrorResult(ctx.Err())
 	}

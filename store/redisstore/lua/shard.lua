@@ -8,7 +8,7 @@ local function begin(last, store)
 	local t = call('TIME')
 	own = math.floor((MICROSECONDS) / 1000)
 	now = math.max(own, last)
-	local w = call('HGET', anchor, '') -- the store's name (16), and when the shard was laid out (6)
+	local w = call('HGET', anchor, '') -- the store's name (16), when the shard was laid out (6), and the number of shards (2)
 	if not w then return false end
 	since = unpack('>I6', w, 17)
 	return sub(w, 1, 16) == store
