@@ -56,19 +56,21 @@ func (m *Maintenance) Run(ctx context.Context) {
 }
 
 // Round removes all that is over, in batches, counts what is left, and tells the observer: also if removing has failed, for what is unknown must not be hidden by
-// that. From the second round on it is refused with [store.ErrClock] if the store's clock has jumped: until the process starts anew, for a person has to look.
+// that. A batch that fails and yet removes something, as where a part of the store does not answer, is followed by others, until Every is over. From the second round on it is refused with [store.ErrClock] if the store's clock has jumped: until the process starts anew, for a person has to look.
 func (m *Maintenance) Round(ctx context.Context) error {
 	began := time.Now()
 	event := UpkeepEvent{}
 	var failed error
-	for more := true; more && failed == nil; {
-		var result store.PurgeResult
-		result, failed = m.purge(ctx)
-		if errors.Is(failed, store.ErrClock) || ctx.Err() != nil && failed != nil {
-			return failed
+	for more := true; more; {
+		result, err := m.purge(ctx)
+		if errors.Is(err, store.ErrClock) || ctx.Err() != nil && err != nil {
+			return err
 		}
 		event.Removed += result.Removed
-		more = result.More
+		if err != nil && failed == nil {
+			failed = err
+		}
+		more = result.More && (failed == nil || result.Removed > 0 && time.Since(began) < m.Every)
 	}
 	bounded, cancel := context.WithTimeout(ctx, m.StoreTimeout)
 	defer cancel()

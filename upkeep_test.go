@@ -11,16 +11,21 @@ import (
 	"github.com/onceward/onceward/store"
 )
 
-// failingPurger removes something, and then fails.
+// failingPurger removes something, and fails.
 type failingPurger struct {
 	now    store.Time
 	err    error
+	takes  time.Duration
+	left   int        // batches of two; after them there are more, which it cannot remove
 	expect store.Time // of the last purge
 }
 
 func (p *failingPurger) Purge(_ context.Context, q store.PurgeRequest) (store.PurgeResult, error) {
+	time.Sleep(p.takes)
 	p.expect = q.Expect
-	return store.PurgeResult{Now: p.now, Removed: 2, More: true}, p.err
+	removed := min(2, 2*p.left)
+	p.left = max(p.left-1, 0)
+	return store.PurgeResult{Now: p.now, Removed: removed, More: true}, p.err
 }
 
 func (p *failingPurger) Stats(context.Context, string) (store.Stats, error) {
@@ -37,6 +42,7 @@ func TestAFailedPurgeHidesNothing(t *testing.T) {
 		Alarm:  func(_ context.Context, e onceward.AlarmEvent) { alarms = append(alarms, e.Alarm) },
 	}}
 	for n := range 2 {
+		p.left = 1
 		if err := m.Round(t.Context()); !errors.Is(err, p.err) {
 			t.Errorf("the round says %v", err)
 		}
@@ -57,6 +63,23 @@ func TestAFailedPurgeHidesNothing(t *testing.T) {
 	if _ = m.Round(t.Context()); p.expect > before+store.Time(time.Minute.Milliseconds()) {
 		t.Error("a clock that was refused is the new base")
 	}
+}
+
+// A part of a store that fails keeps the rest neither from being emptied in one round nor, for ever, from being counted: after Every the round goes on to that.
+func TestAPurgeThatFailsInPartGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told onceward.UpkeepEvent
+		m := &onceward.Maintenance{Every: time.Minute, StoreTimeout: time.Minute, Skew: time.Minute, Observer: onceward.Observer{
+			Upkeep: func(_ context.Context, e onceward.UpkeepEvent) { told = e },
+		}}
+		for _, c := range []struct{ batches, removed int }{{0, 0}, {1, 2}, {20, 40}, {1000, 120}} {
+			p := &failingPurger{now: store.TimeOf(time.Now()), err: errors.New("a node is down"), takes: time.Second, left: c.batches}
+			m.Purger = p
+			if err := m.Round(t.Context()); !errors.Is(err, p.err) || told.Removed != c.removed {
+				t.Errorf("%d batches: removed are %d, want %d; %v", c.batches, told.Removed, c.removed, err)
+			}
+		}
+	})
 }
 
 // slowPurger is a store that reads its clock at the beginning of a purge, or at its end, and takes its time in between.
