@@ -17,6 +17,7 @@ type held struct {
 	store   *Store
 	who     *store.Identity
 	service *service // nil: nothing of it was ever written
+	hash    uint64   // of its id
 	stripe  *stripe
 	record  store.Record // State Absent if there is none; its Reply is the call's own
 	place   place        // of the record
@@ -47,7 +48,8 @@ func (s *Store) open(ctx context.Context, h *held, who *store.Identity, t store.
 	if h.service != nil {
 		h.service.gate.RLock()
 	}
-	h.stripe = &s.stripes[maphash.Bytes(s.seed, who.ID[:])%stripeCount]
+	h.hash = maphash.Bytes(s.seed, who.ID[:])
+	h.stripe = &s.stripes[h.hash%stripeCount]
 	h.stripe.Lock()
 	env, err := h.load(t)
 	if err != nil {
@@ -145,6 +147,9 @@ func agedStamp(text string) store.Time {
 func (h *held) try(p place, b *bucket) (found bool, err error) {
 	defer readSafely(&err)
 	h.key = recordKey(h.key[:0], h.service.number, p, h.who.ID)
+	if b != nil && b.sieve.lacks(h.hash) {
+		return false, nil
+	}
 	value, closer, err := h.store.db.Get(h.key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return false, nil

@@ -26,6 +26,7 @@ type Store struct {
 
 	services services
 	room     room
+	sieves   sieves
 	disk     *disk
 	backlog  backlog
 	logs     *logFS

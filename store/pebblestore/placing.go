@@ -71,6 +71,7 @@ func (s *Store) newBucket(svc *service, k kind, at store.Time, window, guard tim
 	}, pebble.NoSync); err != nil {
 		return nil, err
 	}
+	b.sieve = s.sieves.begin()
 	svc.live.Store(live.with(b))
 	return b, nil
 }

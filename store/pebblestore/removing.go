@@ -138,4 +138,5 @@ func (r *removal) count(s *Store) {
 	svc.totals.bytes.Add(-r.removed.bytes)
 	s.room.give(-r.removed.done, -r.removed.bytes)
 	svc.live.Store(svc.live.Load().without(r.bucket))
+	s.sieves.end(r.bucket.sieve)
 }

@@ -57,6 +57,7 @@ type bucket struct {
 	open     atomic.Int64
 	done     atomic.Int64
 	bytes    atomic.Int64 // of done records
+	sieve    *sieve       // nil: of what is in it only the disk knows
 }
 
 // slack is for how long after a bucket's end records are still completed in it; others go to the attic.

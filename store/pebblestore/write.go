@@ -92,6 +92,9 @@ func (c *change) prepare(r *store.Record, step *store.Step, keep keeping) error 
 			c.undo()
 			return err
 		}
+		if c.bucket != nil {
+			c.bucket.sieve.add(h.hash)
+		}
 	}
 	if r.State == store.Done {
 		if c.bucket != nil && !c.bucket.fits(r.PurgeAt) {
