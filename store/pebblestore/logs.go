@@ -86,7 +86,7 @@ func (l *logFS) guard(name string, c vfs.DiskWriteCategory, f vfs.File, err erro
 		f, err = l.tryAgain(name, c, err)
 	}
 	if err == nil {
-		return &logFile{f, l}, nil
+		return &vitalFile{f, l}, nil
 	}
 	l.failWith(fmt.Errorf("no new log: %w", err))
 	return l.nothing(c)
@@ -100,7 +100,7 @@ func (l *logFS) over(name string) bool { return isLog(name) && l.failed.Load() }
 // nothing is a log that nobody will read.
 func (l *logFS) nothing(c vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := vfs.NewMem().Create(spareName, c)
-	return &logFile{f, l}, err
+	return &vitalFile{f, l}, err
 }
 
 func (l *logFS) tryAgain(name string, c vfs.DiskWriteCategory, err error) (f vfs.File, _ error) {
@@ -181,13 +181,13 @@ func (l *logFS) failWith(err error) {
 	l.failed.Store(true)
 }
 
-// logFile is a file of the log. After an error it keeps nothing more and says yes to everything: the store has failed.
-type logFile struct {
+// vitalFile is a file of the log, or another whose errors Pebble does not survive. After an error it keeps nothing more and says yes to everything: the store has failed.
+type vitalFile struct {
 	vfs.File
 	fs *logFS
 }
 
-func (f *logFile) heard(err error) error {
+func (f *vitalFile) heard(err error) error {
 	if err == nil || !f.fs.armed.Load() {
 		return err
 	}
@@ -196,7 +196,7 @@ func (f *logFile) heard(err error) error {
 }
 
 // Write implements [vfs.File].
-func (f *logFile) Write(p []byte) (int, error) {
+func (f *vitalFile) Write(p []byte) (int, error) {
 	if f.fs.failed.Load() {
 		return len(p), nil
 	}
@@ -208,13 +208,13 @@ func (f *logFile) Write(p []byte) (int, error) {
 }
 
 // Sync implements [vfs.File].
-func (f *logFile) Sync() error { return f.do(f.File.Sync) }
+func (f *vitalFile) Sync() error { return f.do(f.File.Sync) }
 
 // SyncData implements [vfs.File].
-func (f *logFile) SyncData() error { return f.do(f.File.SyncData) }
+func (f *vitalFile) SyncData() error { return f.do(f.File.SyncData) }
 
 // SyncTo implements [vfs.File].
-func (f *logFile) SyncTo(n int64) (full bool, err error) {
+func (f *vitalFile) SyncTo(n int64) (full bool, err error) {
 	err = f.do(func() (err error) {
 		full, err = f.File.SyncTo(n)
 		return err
@@ -223,9 +223,9 @@ func (f *logFile) SyncTo(n int64) (full bool, err error) {
 }
 
 // Close implements [vfs.File].
-func (f *logFile) Close() error { return f.heard(f.File.Close()) }
+func (f *vitalFile) Close() error { return f.heard(f.File.Close()) }
 
-func (f *logFile) do(sync func() error) error {
+func (f *vitalFile) do(sync func() error) error {
 	if f.fs.failed.Load() {
 		return nil
 	}

@@ -65,7 +65,7 @@ func (s *Store) openDir() (err error) {
 		f = s.lazy
 	}
 	s.logs = &logFS{FS: s.disk.watch(orderedFS{f}), spareName: f.PathJoin(s.dir, spareName), fail: s.fail, patience: newLogWait}
-	o := options(s.config, s.logs)
+	o := options(s.config, stillFS{s.logs})
 	s.backlog.attach(o, s.closing)
 	o.Lock = s.lock
 	o.ErrorIfNotExists = m.complete // a directory whose files are lost must not pass for a new one

@@ -77,12 +77,14 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	var err error
-	if s.failure.Load() == nil { // a failed log cannot be closed
+	known := s.failure.Load()
+	if known == nil || s.logs.failed.Load() { // else Pebble has given up, perhaps with its locks held: it keeps the directory until the process ends
 		err = failed("close", s.db.Close())
-		if cause := s.failure.Load(); err == nil && cause != nil { // of the log, which Pebble does not hear of
+		cause := s.failure.Load()
+		if err == nil && known == nil && cause != nil { // of the log, which Pebble does not hear of
 			err = *cause
 		}
-		if err == nil && s.marker.unsynced { // closing has synced the log
+		if err == nil && cause == nil && s.marker.unsynced { // closing has synced the log
 			s.marker.unsynced = false
 			err = failed("close", s.marker.write(s.config.fs, s.dir))
 		}
