@@ -21,7 +21,9 @@ type backlog struct {
 	closing <-chan struct{}
 	given   atomic.Bool // up: the store has failed
 
-	stale   atomic.Bool // Pebble has to be asked again
+	stale   atomic.Bool                               // Pebble has to be asked again
+	measure func(db *pebble.DB) (bytes, layers int64) // asks it
+	asked   atomic.Int64                              // how often
 	bytes   atomic.Int64
 	layers  atomic.Int64          // of level 0, which each read may have to look through
 	failing atomic.Pointer[error] // why the newest table could not be written; nil: it could
@@ -30,7 +32,8 @@ type backlog struct {
 	mergeFails atomic.Int64 // merges that failed, in a row
 
 	mu    sync.Mutex
-	turn  chan struct{} // closed when the next flush has ended
+	heard int64         // the newest question that was answered
+	turn  chan struct{} // closed when the next flush has ended, or Pebble was asked and there is room
 	good  chan struct{} // closed when the next flush has succeeded
 	ended error         // of the newest flush, between two events of Pebble's
 }
@@ -51,6 +54,7 @@ func (b *backlog) attach(o *pebble.Options, closing <-chan struct{}) {
 	b.table, b.closing = int64(o.MemTableSize), closing
 	b.turn, b.good = make(chan struct{}), make(chan struct{})
 	b.stale.Store(true)
+	b.measure = measure
 	o.MemTableStopWritesThreshold, o.L0StopWritesThreshold = 1<<10, 1<<20
 	o.FS = patientFS{o.FS, b}
 	tell := o.EventListener.BackgroundError
@@ -113,9 +117,14 @@ func (b *backlog) give() {
 	}
 }
 
-// next wakes whoever waits. The caller has mu.
+// next wakes whoever waits, to ask again. The caller has mu.
 func (b *backlog) next() {
 	b.stale.Store(true)
+	b.wake()
+}
+
+// wake wakes whoever waits. The caller has mu.
+func (b *backlog) wake() {
 	close(b.turn)
 	b.turn = make(chan struct{})
 }
@@ -123,9 +132,9 @@ func (b *backlog) next() {
 // admit lets a write pass, or says why not: errBacklog, or an error for the caller. Nothing was written then.
 func (b *backlog) admit(db *pebble.DB, claim bool) error {
 	if b.stale.CompareAndSwap(true, false) {
-		m := db.Metrics()
-		b.bytes.Store(int64(m.MemTable.Size))
-		b.layers.Store(int64(m.Levels[0].Sublevels))
+		n := b.asked.Add(1)
+		bytes, layers := b.measure(db)
+		b.answer(n, bytes, layers)
 	}
 	cause := b.failing.Load()
 	switch bytes := b.bytes.Load(); {
@@ -137,6 +146,27 @@ func (b *backlog) admit(db *pebble.DB, claim bool) error {
 		return fmt.Errorf("pebblestore: tables are not merged (look at the disk; Logf has why): %w", store.ErrFull)
 	}
 	return nil
+}
+
+func measure(db *pebble.DB) (bytes, layers int64) {
+	m := db.Metrics()
+	return int64(m.MemTable.Size), int64(m.Levels[0].Sublevels)
+}
+
+// answer takes in what Pebble has said to a question. That may have taken long, for Pebble does not answer while it writes its manifest: a later question may have been
+// answered before, and then this is old; and whoever has come meanwhile waits because of an answer that was old already.
+func (b *backlog) answer(question, bytes, layers int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if question < b.heard {
+		return
+	}
+	b.heard = question
+	b.bytes.Store(bytes)
+	b.layers.Store(layers)
+	if bytes < waitAt*b.table {
+		b.wake()
+	}
 }
 
 // wait returns nil when it is time to ask again.
