@@ -192,6 +192,9 @@ func (b *backlog) wait(ctx context.Context) error {
 // pass waits until a write that is no claim may go on, or ctx ends. The caller has no lock of a record or a service.
 func (s *Store) pass(ctx context.Context) error {
 	for ctx.Err() == nil {
+		if err := s.logs.wait(ctx); err != nil {
+			return err
+		}
 		if cause := s.failure.Load(); cause != nil {
 			return *cause
 		}

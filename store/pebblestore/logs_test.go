@@ -175,16 +175,18 @@ func TestNewLogKeepsNobodyBeyondHisDeadline(t *testing.T) {
 		ended <- err
 	}()
 	<-f.third
-	back := make(chan error, 2)
+	back := make(chan error, 3)
 	go func() {
-		_, err := s.Get(t.Context(), last)
-		back <- err
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
+		_, err := s.Seal(ctx, last.Service, 1) // with the gate closed it would keep who only looks waiting
+		back <- err
+		_, err = s.Get(t.Context(), last)
+		back <- err
 		_, err = s.Advance(ctx, completeOf(last, tokenOf(1), "late"))
 		back <- err
 	}()
-	for _, want := range []error{nil, context.DeadlineExceeded} {
+	for _, want := range []error{context.DeadlineExceeded, nil, context.DeadlineExceeded} {
 		select {
 		case err := <-back:
 			if !errors.Is(err, want) {
