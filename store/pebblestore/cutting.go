@@ -40,6 +40,9 @@ func (s *Store) cutOut(ctx context.Context) error {
 	}
 	for _, c := range cuts {
 		if err == nil {
+			err = s.passAnyway(ctx) // each cut may begin a memtable
+		}
+		if err == nil {
 			err = s.cut(ctx, c)
 		}
 	}

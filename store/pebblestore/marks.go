@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"context"
 	"errors"
 	"hash/maphash"
 
@@ -62,7 +63,7 @@ func (s *Store) append(step *store.Step, id store.ID, t store.Token, fill func(*
 }
 
 // forget removes marks that are over. That need not be synced: a mark that comes back is found to be over.
-func (s *Store) forget(now store.Time) error {
+func (s *Store) forget(ctx context.Context, now store.Time) error {
 	if s.marks.Load() == 0 {
 		return nil
 	}
@@ -74,6 +75,9 @@ func (s *Store) forget(now store.Time) error {
 		return nil
 	})
 	for _, key := range over {
+		if err == nil {
+			err = s.passAnyway(ctx)
+		}
 		if err == nil {
 			err = s.forgetMark(key, now)
 		}

@@ -83,8 +83,7 @@ func (s *Store) leavers(svc *service, now store.Time, visit func(leaver) error) 
 }
 
 func (s *Store) moveSome(ctx context.Context, svc *service, batch []leaver) error {
-	err := s.pass(ctx)
-	if err != nil && (ctx.Err() == nil || s.backlog.admit(s.db, false) != nil) { // if time is up it moves where it need not wait
+	if err := s.passAnyway(ctx); err != nil {
 		return err
 	}
 	if err := s.moveUnderGate(svc, batch); err != nil {

@@ -83,7 +83,7 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.Purg
 	if err := s.cutOut(ctx); err != nil {
 		return res, err
 	}
-	if err := s.forget(res.Now); err != nil {
+	if err := s.forget(ctx, res.Now); err != nil {
 		return res, err
 	}
 	if err := s.disk.setAside(ctx, s.closing, 4*s.disk.least); err != nil {
