@@ -37,11 +37,13 @@ type keyring struct {
 // newKeyring reads the keys for the first time; without one there is no keyring. life ends what it does by itself later on.
 func newKeyring(ctx, life context.Context, where string) (*keyring, error) {
 	k := &keyring{life: life, now: time.Now}
+	shown := where
 	read := func(context.Context) ([]byte, error) { return os.ReadFile(where) }
 	if u, err := url.Parse(where); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
 		if err := unspoilt(u); err != nil {
 			return nil, err
 		}
+		shown = u.Scheme + "://" + u.Host // the rest may be a secret, as may a user's name
 		read = func(ctx context.Context) ([]byte, error) { return fetchJWKS(ctx, where) }
 		k.fetch = read
 	}
@@ -50,7 +52,7 @@ func newKeyring(ctx, life context.Context, where string) (*keyring, error) {
 		k.keys, err = parseKeys(text)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("jwt-keys %s: %w", where, err)
+		return nil, fmt.Errorf("jwt-keys %s: %w", shown, err)
 	}
 	k.at, k.tried = k.now(), k.now()
 	return k, nil
@@ -163,7 +165,11 @@ func fetchJWKS(ctx context.Context, where string) ([]byte, error) {
 		return nil, err
 	}
 	resp, err := jwksClient.Do(req)
-	if err != nil {
+	var named *url.Error // repeats the address
+	switch {
+	case errors.As(err, &named):
+		return nil, named.Err
+	case err != nil:
 		return nil, err
 	}
 	defer resp.Body.Close()

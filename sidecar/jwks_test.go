@@ -165,3 +165,15 @@ func TestStrangersTakeNoPlaces(t *testing.T) {
 	close(gate)
 	b.expect(<-forged, 503, "freed")
 }
+
+// The address of the keys may have a password or a token in it, which an error, and so the log of a reload, does not repeat.
+func TestAJWKSAddressIsNotRepeated(t *testing.T) {
+	away := httptest.NewServer(http.RedirectHandler("/hunter2?hunter2", http.StatusFound))
+	t.Cleanup(away.Close)
+	for _, at := range []string{"127.0.0.1:1", away.Listener.Addr().String()} {
+		_, err := newKeyring(t.Context(), t.Context(), "http://u:hunter2@"+at+"/hunter2?token=hunter2")
+		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), at) {
+			t.Error(err)
+		}
+	}
+}
