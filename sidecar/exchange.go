@@ -167,7 +167,8 @@ func isStream(resp *http.Response) bool {
 func (f *forwarder) failed(w http.ResponseWriter, r *http.Request, err error) {
 	verdict := verdictOf(r.Context())
 	verdict.say(onceward.EndDoubt)
-	status, detail := http.StatusBadGateway, "The upstream failed, and nobody can tell whether it has carried the request out."
+	status, detail, level := http.StatusBadGateway, "The upstream failed, and nobody can tell whether it has carried the request out.", slog.LevelWarn
+	sent, _ := r.Body.(*trailed)
 	var unsent *unsentError
 	switch {
 	case errors.As(err, &unsent):
@@ -179,11 +180,13 @@ func (f *forwarder) failed(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "1")
 	case verdict != nil && r.Context().Err() != nil: // only its limit ends it, or a proof that another has the record
 		status, detail = http.StatusGatewayTimeout, "The upstream took too long, and nobody can tell whether it has carried the request out."
+	case sent != nil && sent.broken.Load():
+		status, detail, level = http.StatusBadRequest, "The request's body cannot be read to its end. Trailers may have 4 KiB.", slog.LevelDebug // strangers cause it at will
 	case errors.Is(err, errNoEnd):
 		detail = "The upstream's reply has no length: nobody can tell whether it is whole."
 	}
 	if verdict != nil || r.Context().Err() == nil { // else the client has gone
-		f.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream failed", slog.Int("status", status), slog.String("error", Unquoted(err.Error())))
+		f.log.LogAttrs(r.Context(), level, "upstream failed", slog.Int("status", status), slog.String("error", Unquoted(err.Error())))
 	}
 	refuse(w, status, detail)
 }

@@ -101,6 +101,27 @@ func TestNoTrailerPassesForAHeader(t *testing.T) {
 	}
 }
 
+// Chunks and trailers that cannot be read are the client's fault, and no news: strangers send them at will.
+func TestABrokenBodyIsTheClients(t *testing.T) {
+	url, log, stop, ended := runProxy(t, serving(t, nil).URL, func(*Config) {})
+	b := &bench{t: t, url: url}
+	for _, body := range []string{"5\r\nhello\r\nx\r\n", "0\r\nX-Long: " + strings.Repeat("x", 5000) + "\r\n\r\n", "0\r\nnothing\r\n\r\n"} {
+		if got := b.raw(t, "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"+body); got.StatusCode != http.StatusBadRequest {
+			t.Errorf("%.20q: %d", body, got.StatusCode)
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	close(log.out)
+	for line := range log.out {
+		if strings.Contains(line, "upstream failed") {
+			t.Error(line)
+		}
+	}
+}
+
 // rawBody sends bytes of HTTP/1.1 and reads the reply's body.
 func (b *bench) rawBody(t *testing.T, request string) string {
 	t.Helper()
