@@ -85,7 +85,7 @@ func underRandomKills(t *testing.T, store string) {
 		t: t, random: rand.New(rand.NewPCG(seed, 0)), store: store, address: freeAddress(t), changes: make(chan struct{}, 1<<16),
 		done: map[string]string{}, unknown: map[string]bool{}, later: map[string]bool{},
 	}
-	k.up = startUpstream(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "ledger"))
+	k.up = startUpstream(t, freeAddress(t), filepath.Join(t.TempDir(), "ledger"))
 	k.startProxy()
 	kinds := slices.Concat(slices.Repeat([]string{"proxy"}, each), slices.Repeat([]string{"upstream"}, each), slices.Repeat([]string{"both"}, each))
 	k.random.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })

@@ -233,7 +233,7 @@ func dialSocket(path string) func(context.Context, string, string) (net.Conn, er
 
 // The upstream is killed while it works: what it was at is unknown, what was answered stays answered, and what comes before it is back is free.
 func TestProxyKilledUpstreamIsUnknown(t *testing.T) {
-	up := startUpstream(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "ledger"))
+	up := startUpstream(t, freeAddress(t), filepath.Join(t.TempDir(), "ledger"))
 	p := startProxy(t, "memory:", "--upstream", "http://"+up.address)
 	first := p.post("/", "k1", "one")
 	if first.status != 201 || first.outcome != "saved" {

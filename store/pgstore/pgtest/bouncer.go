@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/onceward/onceward/store/internal/throwaway"
 )
 
 // ErrNoBouncer says that there is no PgBouncer on this machine.
@@ -34,7 +36,7 @@ func StartBouncer(ctx context.Context, s *Server) (*Bouncer, error) {
 		return nil, err
 	}
 	b := &Bouncer{folder: f}
-	if b.port, err = freePort(); err != nil {
+	if b.port, err = throwaway.FreePort(); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	config := filepath.Join(f.path, "pgbouncer.ini")

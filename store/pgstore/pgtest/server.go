@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/onceward/onceward/store/internal/throwaway"
 )
 
 const superuser = "postgres"
@@ -47,7 +49,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	for range 5 { // another process may have taken the port in between
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = throwaway.FreePort(); err != nil {
 			break
 		}
 		if err = s.Restart(ctx); !errors.Is(err, errEnded) {
@@ -62,16 +64,6 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 
 // DataDir is the data directory. Its files belong to the server's account.
 func (s *Server) DataDir() string { return filepath.Join(s.folder.path, "data") }
-
-// freePort is a port that was free just now.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
 
 // Address is the server's TCP address; it stays the same through restarts.
 func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }

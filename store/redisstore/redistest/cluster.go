@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/onceward/onceward/store/internal/throwaway"
 )
 
 // slots is the number of a Cluster's hash slots.
@@ -35,7 +37,7 @@ func OwnCluster(t TB, n int, c Config) *Cluster {
 
 func ownNode(t TB, c Config) *Server {
 	t.Helper()
-	bus, err := freePort()
+	bus, err := throwaway.FreePort()
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/onceward/onceward/store/internal/throwaway"
 )
 
 // Config configures a [Server]. The zero value keeps nothing on disk.
@@ -49,7 +51,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	}
 	s := &Server{config: c, path: path, dir: dir}
 	for range 5 { // another process may have taken the port in between
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = throwaway.FreePort(); err != nil {
 			break
 		}
 		if err = s.Restart(ctx); !errors.Is(err, errEnded) {
@@ -60,16 +62,6 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
-}
-
-// freePort is a port that was free just now.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // Address is where the server listens; it stays the same through restarts.
