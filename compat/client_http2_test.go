@@ -167,7 +167,7 @@ func TestClientHTTP2SendsOncePerAttempt(t *testing.T) {
 		t.Run(c.name+", net/http alone", func(t *testing.T) {
 			s := &frameServer{}
 			startFrames(t, s)
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 			defer cancel()
 			s.answer = func(f *http2.Framer, stream uint32) bool {
 				if s.requests.Load() > 1 {

@@ -143,7 +143,7 @@ func TestAStreamNobodyReadsDoesNotHoldTheDrain(t *testing.T) {
 		close(full)
 		<-r.Context().Done()
 	})
-	const drain = 1500 * time.Millisecond
+	const drain = 5 * time.Second
 	url, _, stop, ended := runProxy(t, up.URL, func(c *Config) { c.Drain, c.StreamDrain = drain, 0 })
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {

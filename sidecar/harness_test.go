@@ -50,7 +50,7 @@ func startOver(t *testing.T, s store.Store, upstream string, change func(*Config
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := p.Close(ctx); err != nil {
 			t.Error(err)

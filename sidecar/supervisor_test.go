@@ -34,7 +34,7 @@ func TestTheSupervisorIsTold(t *testing.T) {
 	go func() { ended <- p.Run(ctx) }()
 	hear := func(want string) {
 		t.Helper()
-		_ = l.SetReadDeadline(time.Now().Add(time.Second))
+		_ = l.SetReadDeadline(time.Now().Add(10 * time.Second))
 		said := make([]byte, 100)
 		n, _, err := l.ReadFrom(said)
 		if string(said[:n]) != want {
@@ -93,7 +93,7 @@ func TestASupervisorThatDoesNotRead(t *testing.T) {
 	select {
 	case <-told:
 		log.find(t, "service manager cannot be told")
-	case <-time.After(time.Second):
+	case <-time.After(5 * time.Second):
 		t.Error("it is waited for without an end")
 		l.Close()
 		<-told

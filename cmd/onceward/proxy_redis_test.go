@@ -158,7 +158,7 @@ func TestProxyOverAHungRedis(t *testing.T) {
 		a := p.post("/", key, "two")
 		took := time.Since(began)
 		t.Logf("%s: %d after %v, of %v", key, a.status, took.Round(time.Millisecond), bound)
-		if a.status != 503 || !strings.Contains(a.body, "#store-unavailable") || a.retryAfter == "" || took > 4*bound {
+		if a.status != 503 || !strings.Contains(a.body, "#store-unavailable") || a.retryAfter == "" || took > 9*bound { // less than the bound of its own, 2 s
 			t.Errorf("%s while Redis hangs: %+v, after %v", key, a, took)
 		}
 	}

@@ -257,7 +257,7 @@ func TestFailureEndsTheWaitForTables(t *testing.T) {
 		defer s.recoverFatal(&err)
 		panic(fatal("the log cannot be written"))
 	}}, f)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	var err error
 	for n := 0; err == nil && n < 10_000; n++ {

@@ -78,7 +78,7 @@ func TestProcessCrashCutsWithoutTables(t *testing.T) {
 		if err != nil || !cut.Load() {
 			t.Errorf("a purge without tables: %v, cut out: %v", err, cut.Load())
 		}
-	case <-time.After(time.Second):
+	case <-time.After(5 * time.Second):
 		t.Fatal("a purge waits for tables that cannot be written")
 	}
 	if err := s.Close(); err != nil {

@@ -53,7 +53,7 @@ func TestHungServerOverHTTP(t *testing.T) {
 		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !strings.Contains(text, "#"+problem) {
 			t.Errorf("%s: %s, Retry-After %q, %s", when, resp.Status, resp.Header.Get("Retry-After"), text)
 		}
-		if took > 4*bound {
+		if took > 9*bound { // less than the guard's own bound, 2 s
 			t.Errorf("%s: answered after %v, the bound is %v", when, took, bound)
 		}
 	}

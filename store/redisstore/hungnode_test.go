@@ -96,7 +96,7 @@ func TestClusterNodeHangs(t *testing.T) {
 	if r, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 100}); err == nil || r.Removed != 2*len(well) || r.Now == 0 {
 		t.Errorf("a purge: %+v, %v, want what is over in the shards of the nodes that are well, and the error of the other", r, err)
 	}
-	if took := time.Since(began); took > 2*bound {
+	if took := time.Since(began); took > 4*bound {
 		t.Errorf("the purge took %v", took)
 	}
 	talk(t, c.Nodes[0], "CLIENT", "KILL", "TYPE", "normal")

@@ -88,7 +88,7 @@ func TestClusterHalfMovedSlot(t *testing.T) {
 	}
 	finish := halfMoved(t, c, tag, "w", "x", "b", "d"+lists[0]) // as if the slot had nothing else
 	for name, call := range calls {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 		if n, err := call(ctx); err == nil {
 			t.Errorf("%s on a half of the shard: %d", name, n)
 		}
@@ -135,7 +135,7 @@ func completeHalfMoved(t *testing.T, c *redistest.Cluster, s *Store) {
 	id := string(open.ID[:])
 	finish := halfMoved(t, c, tag, "r"+id, "q"+id, "aorders", "c", "s", "b", "t", "x")
 	complete := completeOf(open.Identity, open.Token, "done")
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 	defer cancel()
 	if a, err := s.Advance(ctx, complete); err == nil {
 		t.Errorf("a completion on a half of the shard: %v", a.Verdict)

@@ -33,9 +33,9 @@ func talk(t testing.TB, s *redistest.Server, command ...string) any {
 // TestStoppedServer: a server that hangs is given up within the store's bound, and nothing is lost when it goes on.
 func TestStoppedServer(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
-	const bound = 200 * time.Millisecond
+	const bound, most = 200 * time.Millisecond, 4 * time.Second // on a busy machine; less than the guard's own bound
 	s := openAt(t, Config{Timeout: bound}, server.Address())
-	g, err := onceward.New(s, onceward.Config{})
+	g, err := onceward.New(s, onceward.Config{StoreTimeout: 6 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,8 +55,9 @@ func TestStoppedServer(t *testing.T) {
 		if !errors.Is(err, onceward.ErrStoreUnavailable) {
 			t.Errorf("call %d at a hung server: %v", i, err)
 		}
-		if took := time.Since(began); took > 5*bound {
+		if took := time.Since(began); took > most {
 			t.Errorf("call %d took %v, the store's bound is %v", i, took, bound)
+			break
 		}
 	}
 	if err := server.Thaw(); err != nil {
@@ -75,8 +76,8 @@ func TestStoppedServer(t *testing.T) {
 // TestStoppedServerAndManyCallers: also those are answered in time who find no connection, all at once, and whose own bound is far below the store's.
 func TestStoppedServerAndManyCallers(t *testing.T) {
 	server := redistest.Own(t, redistest.Config{})
-	const bound = 200 * time.Millisecond
-	s := openAt(t, Config{Timeout: 8 * bound}, server.Address())
+	const bound, most = 200 * time.Millisecond, 4 * time.Second // on a busy machine; less than the store's own bound
+	s := openAt(t, Config{Timeout: 6 * time.Second}, server.Address())
 	talk(t, server, "CLIENT", "KILL", "TYPE", "normal")
 	if err := server.Freeze(); err != nil {
 		t.Fatal(err)
@@ -93,12 +94,14 @@ func TestStoppedServerAndManyCallers(t *testing.T) {
 				if _, err := s.Claim(ctx, claimOf(identity(fmt.Sprint(n), 0), tokenOf(n))); err == nil {
 					t.Error("claimed at a hung server")
 				}
-				if took := time.Since(began); took > 5*bound {
+				if took := time.Since(began); took > most {
 					t.Errorf("answered after %v, the caller's bound is %v", took, bound)
 				}
 			})
 		}
-		all.Wait()
+		if all.Wait(); t.Failed() {
+			break
+		}
 	}
 }
 

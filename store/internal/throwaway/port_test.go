@@ -10,12 +10,12 @@ import (
 
 // A port is free, and is none that the system gives to others.
 func TestFreePort(t *testing.T) {
-	any, err := net.Listen("tcp", "127.0.0.1:0")
+	given, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer any.Close()
-	system := any.Addr().(*net.TCPAddr).Port
+	defer given.Close()
+	system := given.Addr().(*net.TCPAddr).Port
 	for range 50 {
 		port, err := throwaway.FreePort()
 		if err != nil || port < 10_000 || system >= 32_768 && port >= 32_768 {
