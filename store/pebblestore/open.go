@@ -64,7 +64,8 @@ func (s *Store) openDir() (err error) {
 		s.lazy = newLazyLog(f)
 		f = s.lazy
 	}
-	s.logs = &logFS{FS: s.disk.watch(orderedFS{f}), spareName: f.PathJoin(s.dir, spareName), fail: s.fail, patience: newLogWait}
+	f = &valuesFS{FS: s.disk.watch(orderedFS{f}), fail: func(err error) { s.logs.failWith(fmt.Errorf("a file of values: %w", err)) }}
+	s.logs = &logFS{FS: f, spareName: f.PathJoin(s.dir, spareName), fail: s.fail, patience: newLogWait}
 	o := options(s.config, stillFS{s.logs})
 	s.backlog.attach(o, s.closing)
 	o.Lock = s.lock
