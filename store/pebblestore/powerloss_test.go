@@ -76,6 +76,8 @@ type losing struct {
 	after      func()                          // each step
 	flight     store.Identity                  // under way when the power was lost
 	maybe      store.Record                    // what it would have become
+	mayFail    bool                            // the disk, not only the power
+	err        error                           // of the newest call then
 }
 
 func (l *losing) config(f vfs.FS) Config {
@@ -116,13 +118,14 @@ func (l *losing) live() {
 
 // forget takes what an acknowledged purge has removed out of the model. If the power was lost during the purge, either is right.
 func (l *losing) forget(s *Store) {
-	if l.fs.crashed() {
+	if !l.mayFail && l.fs.crashed() {
 		return
 	}
 	for who, r := range l.records {
 		a, err := s.Get(context.Background(), who)
-		if err != nil {
-			l.Fatal(err)
+		if l.err = err; err != nil {
+			l.must(err)
+			return
 		}
 		l.sealed[who.Service] = max(l.sealed[who.Service], a.Watermark)
 		if a.Record.State == store.Absent && r.Purgeable(a.Now) {
@@ -155,15 +158,24 @@ func (l *losing) step(s *Store) {
 		maybe = store.Claim(r, q, env)
 		a, err = s.Claim(context.Background(), q)
 	}
+	l.err = err
 	switch {
 	case err != nil:
-		l.Fatal(err)
-	case l.fs.crashed():
+		l.must(err)
+		fallthrough
+	case !l.mayFail && l.fs.crashed():
 		l.flight, l.maybe = who, maybe.Answer.Record
 		return
 	}
 	l.sealed[who.Service] = max(l.sealed[who.Service], a.Watermark)
 	l.records[who] = a.Record
+}
+
+// must fails the test after an error, unless the disk may fail.
+func (l *losing) must(err error) {
+	if !l.mayFail {
+		l.Fatal(err)
+	}
 }
 
 // who draws one of a few operations, so that they meet again; new stamps come with the time.

@@ -1,0 +1,180 @@
+package pebblestore
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/onceward/onceward/store"
+)
+
+// flaky is a file system on which files of a kind fail from the n-th operation on, so many times.
+type flaky struct {
+	vfs.FS
+	mu    sync.Mutex
+	kind  string // "log", "root", "folder", "table" or "any"
+	err   error
+	after int
+	times int // what is left
+}
+
+func (f *flaky) meets(kind string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.times == 0 || f.kind != kind && f.kind != "any" {
+		return nil
+	}
+	if f.after--; f.after > 0 {
+		return nil
+	}
+	f.times--
+	return f.err
+}
+
+func (f *flaky) begin(kind string, after, times int, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.kind, f.after, f.times, f.err = kind, after, times, err
+}
+
+func (f *flaky) kindOf(name string) string {
+	switch base := f.PathBase(name); {
+	case isLog(base):
+		return "log"
+	case isTable(base):
+		return "table"
+	case isRoot(base):
+		return "root"
+	}
+	return "other"
+}
+
+func (f *flaky) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	kind := f.kindOf(name)
+	if err := f.meets(kind); err != nil {
+		return nil, err
+	}
+	file, err := f.FS.Create(name, c)
+	return &flakyFile{file, f, kind}, err
+}
+
+func (f *flaky) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := f.meets("log"); err != nil {
+		return nil, errors.Join(err, f.FS.Rename(old, name))
+	}
+	file, err := f.FS.ReuseForWrite(old, name, c)
+	return &flakyFile{file, f, "log"}, err
+}
+
+func (f *flaky) OpenDir(name string) (vfs.File, error) {
+	dir, err := f.FS.OpenDir(name)
+	return &flakyFile{dir, f, "folder"}, err
+}
+
+func (f *flaky) Remove(name string) error {
+	return errors.Join(f.meets(f.kindOf(name)), f.FS.Remove(name))
+}
+
+type flakyFile struct {
+	vfs.File
+	fs   *flaky
+	kind string
+}
+
+func (f *flakyFile) Write(p []byte) (int, error) {
+	if err := f.fs.meets(f.kind); err != nil {
+		n, _ := f.File.Write(p[:len(p)/2])
+		return n, err
+	}
+	return f.File.Write(p)
+}
+
+func (f *flakyFile) sync(sync func() error) error {
+	if err := f.fs.meets(f.kind); err != nil {
+		return err
+	}
+	return sync()
+}
+
+func (f *flakyFile) Sync() error     { return f.sync(f.File.Sync) }
+func (f *flakyFile) SyncData() error { return f.sync(f.File.SyncData) }
+func (f *flakyFile) Close() error    { return errors.Join(f.fs.meets(f.kind), f.File.Close()) }
+
+// Random steps, seals, purges and flushes on a disk that fails in a random kind of file, once or for good. The process lives; every call comes back, and so does Close;
+// the directory opens again, also if the power is lost instead; and what was acknowledged is there.
+func TestDiskFailures(t *testing.T) {
+	seeds(t, 15, 5000, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		l := &losing{TB: t, mayFail: true, rng: rng, records: map[store.Identity]store.Record{}, sealed: map[string]store.Time{}, tables: 64 << 10, after: func() {}}
+		l.clock.t = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		l.durability = Durability(rng.IntN(2))
+		disk := vfs.NewCrashableMem()
+		for range 3 {
+			f := &flaky{FS: disk}
+			s, err := Open("store", l.config(f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.logs.patience = 5 * time.Millisecond
+			kind, times := []string{"log", "root", "folder", "table", "any"}[rng.IntN(5)], []int{1, 2, 5, 1 << 30}[rng.IntN(4)]
+			if kind == "table" { // nothing fails for good then, and a flush would wait for ever
+				times = min(times, 5)
+			}
+			f.begin(kind, 1+rng.IntN(60), times, []error{syscall.EIO, syscall.ENOSPC, syscall.EMFILE}[rng.IntN(3)])
+			l.failing(s)
+			lost := rng.IntN(2) == 0
+			if lost && l.durability == ProcessCrash {
+				lost = false // the newest would be gone
+			}
+			left := vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng}
+			if lost {
+				left.UnsyncedDataPercent = rng.IntN(100)
+				disk = disk.CrashClone(left)
+			}
+			if rng.IntN(2) == 0 {
+				f.begin("", 0, 0, nil)
+			}
+			closed := within(t, "Close", func(context.Context) error { return s.Close() })
+			if !lost {
+				disk = disk.CrashClone(left)
+			}
+			l.look(disk)
+			if t.Failed() {
+				t.Logf("with %v, %d failures in %s, the power lost: %v; Close: %v", l.durability, times, kind, lost, closed)
+				return
+			}
+		}
+	})
+}
+
+// failing lives until a step, a seal or a purge fails, and not much longer than that.
+func (l *losing) failing(s *Store) {
+	l.flight, l.err = store.Identity{}, nil
+	for n := 0; n < 200 && l.err == nil && s.failure.Load() == nil; n++ {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		switch n := l.rng.IntN(20); {
+		case n < 14:
+			l.step(s)
+		case n < 16:
+			l.clock.move(time.Duration(l.rng.IntN(5000)) * time.Millisecond)
+		case n < 17:
+			var at store.Time
+			if at, l.err = s.Seal(ctx, "orders", store.TimeOf(l.clock.now())-store.Time(l.rng.IntN(20_000))); l.err == nil {
+				l.sealed["orders"] = at
+			}
+		case n < 19:
+			l.err = s.db.Flush()
+		default:
+			if _, l.err = s.Purge(ctx, store.PurgeRequest{Limit: 1 + 9*l.rng.IntN(2)}); l.err == nil {
+				l.forget(s)
+			}
+		}
+		cancel()
+	}
+}
