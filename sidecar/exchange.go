@@ -39,8 +39,6 @@ func (f *forwarder) stream() http.Handler {
 		}
 	}, f.streams.began)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Else net/http would wait for the end of an HTTP/1.1 request before it sends the reply's beginning.
-		_ = http.NewResponseController(w).EnableFullDuplex()
 		r, done := f.streams.follow(w, r)
 		defer done()
 		proxy.ServeHTTP(w, r)
@@ -168,7 +166,7 @@ func (f *forwarder) failed(w http.ResponseWriter, r *http.Request, err error) {
 	verdict := verdictOf(r.Context())
 	verdict.say(onceward.EndDoubt)
 	status, detail, level := http.StatusBadGateway, "The upstream failed, and nobody can tell whether it has carried the request out.", slog.LevelWarn
-	sent, _ := r.Body.(*trailed)
+	on := streamedOf(r.Context())
 	var unsent *unsentError
 	switch {
 	case errors.As(err, &unsent):
@@ -180,7 +178,7 @@ func (f *forwarder) failed(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "1")
 	case verdict != nil && r.Context().Err() != nil: // only its limit ends it, or a proof that another has the record
 		status, detail = http.StatusGatewayTimeout, "The upstream took too long, and nobody can tell whether it has carried the request out."
-	case sent != nil && sent.broken.Load():
+	case on != nil && on.body.broken.Load():
 		status, detail, level = http.StatusBadRequest, "The request's body cannot be read to its end. Trailers may have 4 KiB.", slog.LevelDebug // strangers cause it at will
 	case errors.Is(err, errNoEnd):
 		detail = "The upstream's reply has no length: nobody can tell whether it is whole."

@@ -25,13 +25,25 @@ func newStreams(limit time.Duration) *streams {
 
 var errDrained = errors.New("the proxy ends, and waits no longer for a stream")
 
-// streamKey is the context's key of the function that bounds a request's stream.
+// streamed is a request that is not keyed, on its way.
+type streamed struct {
+	bound func() // ends its reply some time after the proxy ends
+	body  upload
+}
+
 type streamKey struct{}
+
+// streamedOf is nil for a keyed request.
+func streamedOf(ctx context.Context) *streamed {
+	s, _ := ctx.Value(streamKey{}).(*streamed)
+	return s
+}
 
 // follow prepares a request that is not keyed. done is to be called when it is over.
 func (s *streams) follow(w http.ResponseWriter, r *http.Request) (followed *http.Request, done func()) {
 	ctx, cancel := context.WithCancelCause(r.Context())
-	bound := func() {
+	on := new(streamed)
+	on.bound = func() {
 		stop := context.AfterFunc(s.draining, func() {
 			select {
 			case <-ctx.Done():
@@ -43,13 +55,25 @@ func (s *streams) follow(w http.ResponseWriter, r *http.Request) (followed *http
 		})
 		context.AfterFunc(ctx, func() { stop() })
 	}
-	return r.WithContext(context.WithValue(ctx, streamKey{}, bound)), func() { cancel(nil) }
+	r = r.WithContext(context.WithValue(ctx, streamKey{}, on))
+	if r.Body != nil && r.Body != http.NoBody {
+		on.body.ReadCloser, on.body.bare = r.Body, r.ProtoMajor == 1
+		r.Body = &on.body
+	}
+	return r, func() {
+		cancel(nil)
+		on.body.leave(w)
+	}
 }
 
 // began looks at a reply that is about to be passed on.
 func (s *streams) began(resp *http.Response) error {
-	if bound, ok := resp.Request.Context().Value(streamKey{}).(func()); ok && (resp.ContentLength < 0 || resp.StatusCode == http.StatusSwitchingProtocols) {
-		bound()
+	on := streamedOf(resp.Request.Context())
+	if on != nil && on.body.comes() {
+		resp.Header.Set("Connection", "close")
+	}
+	if on != nil && (resp.ContentLength < 0 || resp.StatusCode == http.StatusSwitchingProtocols) {
+		on.bound()
 	}
 	return nil
 }

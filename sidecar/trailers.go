@@ -8,7 +8,6 @@ import (
 	"net/http/httputil"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/onceward/onceward/oncehttp"
 )
@@ -87,31 +86,20 @@ func (c Config) trailStreamed(p *httputil.ProxyRequest) {
 	if p.Out.Trailer = announced; len(announced) > 0 {
 		p.Out.TransferEncoding = []string{"chunked"}
 	}
-	p.Out.Body = &trailed{ReadCloser: p.Out.Body, ended: func() { maps.Copy(announced, c.trailers(p.In)) }}
+	p.Out.Body = &trailed{p.Out.Body, func() { maps.Copy(announced, c.trailers(p.In)) }}
 }
 
 // trailed is a body behind which there is something. Whoever sends it reads what at its end.
 type trailed struct {
 	io.ReadCloser
-	ended  func()
-	closed atomic.Bool
-	broken atomic.Bool // it has no end: its chunks, or what follows them, cannot be read
+	ended func()
 }
 
 // Read implements [io.Reader].
 func (t *trailed) Read(b []byte) (int, error) {
 	n, err := t.ReadCloser.Read(b)
-	switch {
-	case errors.Is(err, io.EOF):
+	if errors.Is(err, io.EOF) {
 		t.ended()
-	case err != nil && !t.closed.Load():
-		t.broken.Store(true)
 	}
 	return n, err
-}
-
-// Close is called when nobody wants the rest.
-func (t *trailed) Close() error {
-	t.closed.Store(true)
-	return t.ReadCloser.Close()
 }
