@@ -68,7 +68,9 @@ func (b *backlog) attach(o *pebble.Options, closing <-chan struct{}) {
 func (b *backlog) flushed(i pebble.FlushInfo) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ended = i.Err
+	if b.ended = i.Err; errors.Is(i.Err, pebble.ErrCancelledCompaction) { // by a cut: it begins again at once
+		b.ended = nil
+	}
 	if i.Err == nil {
 		b.failing.Store(nil)
 		b.fails.Store(0)

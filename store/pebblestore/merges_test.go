@@ -72,6 +72,23 @@ func (f *unmerged) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error
 	return f.FS.Create(name, c)
 }
 
+// A flush that a cut has cancelled, which begins again at once, is no failure: no claim is refused for it.
+func TestACancelledFlushIsNoFailure(t *testing.T) {
+	var b backlog
+	o := &pebble.Options{FS: vfs.NewMem(), EventListener: listener(t.Logf)}
+	b.attach(o, nil)
+	for _, c := range []struct {
+		err   error
+		fails bool
+	}{{pebble.ErrCancelledCompaction, false}, {errRefused, true}, {pebble.ErrCancelledCompaction, true}} {
+		o.EventListener.FlushEnd(pebble.FlushInfo{Err: c.err})
+		o.EventListener.BackgroundError(c.err)
+		if failing := b.failing.Load(); (failing != nil) != c.fails {
+			t.Errorf("after a flush that ended with %v tables cannot be written: %v", c.err, failing)
+		}
+	}
+}
+
 // Pebble tells the store of merges that fail.
 func TestStoreHearsOfFailedMerges(t *testing.T) {
 	f := &unmerged{FS: vfs.NewMem()}
