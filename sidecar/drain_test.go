@@ -86,7 +86,7 @@ func TestStreamsDoNotHoldTheDrain(t *testing.T) {
 			fmt.Fprint(w, "whole")
 		}
 	})
-	url, log, stop, ended := runProxy(t, up.URL, func(c *Config) { c.Drain, c.StreamDrain = 2*time.Second, time.Millisecond })
+	url, log, stop, ended := runProxy(t, up.URL, func(c *Config) { c.Drain, c.StreamDrain = 20*time.Second, time.Millisecond })
 	address := strings.TrimPrefix(url, "http://")
 	events := stream(t, "GET /events HTTP/1.1\r\n", address)
 	socket := stream(t, "GET /socket HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n", address)

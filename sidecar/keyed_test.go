@@ -158,7 +158,7 @@ func TestALateUpstreamIsADoubt(t *testing.T) {
 	release := make(chan struct{})
 	up := serving(t, func(w http.ResponseWriter, _ *http.Request) { <-release; w.WriteHeader(201) })
 	defer close(release)
-	b := start(t, up.URL, func(c *Config) { c.Timeout = 50 * time.Millisecond })
+	b := start(t, up.URL, func(c *Config) { c.Timeout = 300 * time.Millisecond })
 	b.expect(b.post("k", "x"), 504, "doubted")
 	if a := b.post("k", "x"); !a.is(409) || len(up.arrived()) != 1 {
 		t.Errorf("the retry: %d", a.StatusCode)

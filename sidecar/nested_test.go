@@ -34,7 +34,7 @@ func TestAnothersInProgressIsNoReply(t *testing.T) {
 		_, _ = io.WriteString(w, "paid")
 	})))
 	t.Cleanup(up.Close)
-	b := start(t, up.URL, func(c *Config) { c.OnLapse, c.Timeout, c.Wait = LapseRerun, 50*time.Millisecond, 0 })
+	b := start(t, up.URL, func(c *Config) { c.OnLapse, c.Timeout, c.Wait = LapseRerun, 300*time.Millisecond, 0 })
 	b.expect(b.post("k", "x"), 504, "doubted")
 	if a := b.post("k", "x"); !a.is(409) || a.outcome() != "doubted" || !a.says("in-progress") {
 		t.Errorf("while the upstream is at it: %d %q %s", a.StatusCode, a.outcome(), a.problem())

@@ -54,7 +54,7 @@ func TestInterruptedDetachIsFinished(t *testing.T) {
 	p.older(t, o)
 	reader := newRival(t, p.tables, p.s)
 	m := p.maintainer(t, func(c *MaintainConfig) {
-		c.Patience = 200 * time.Millisecond
+		c.Patience = time.Second
 		c.step = func(of span, step string) error {
 			if of == o.partition && step == "detach" {
 				reader.do("SELECT count(*) FROM " + p.schema + ".records") // holds the table, as a dump does

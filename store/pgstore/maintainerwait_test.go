@@ -23,7 +23,7 @@ func TestOlderSnapshotsAreWaitedFor(t *testing.T) {
 		r := newRival(t, p.tables, p.s)
 		begin(r)
 		m := p.maintainer(t, func(c *MaintainConfig) {
-			c.Patience = 100 * time.Millisecond
+			c.Patience = 500 * time.Millisecond
 			c.step = func(of span, step string) error {
 				if step == "detach" || step == "move live rows" {
 					t.Errorf("%s: the maintainer goes on to %q", name, step)

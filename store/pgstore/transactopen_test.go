@@ -274,7 +274,7 @@ func TestTransactorClose(t *testing.T) {
 func TestTransactHandlerLimit(t *testing.T) {
 	db := serving(t)
 	b := newBank(t, db)
-	x := b.transactor(t, db.pool, TransactConfig{HandlerLimit: 50 * time.Millisecond})
+	x := b.transactor(t, db.pool, TransactConfig{HandlerLimit: 500 * time.Millisecond})
 	key, runs := keyOf(t, "k"), 0
 	_, err := x.Transact(t.Context(), callOf(key), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
 		runs++

@@ -35,7 +35,7 @@ func TestBadNetwork(t *testing.T) {
 	}
 	var effects [operations]atomic.Int64
 	var replies [operations]sync.Map
-	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var all sync.WaitGroup
 	for w := range 12 {

@@ -23,13 +23,13 @@ const serverOf = "REDISSTORE_TEST_PROCESS"
 
 // process is one of the servers: it sends fifty duplicates to its own guard, and says what they came to.
 func process(address string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	s, err := New(ctx, rueidis.ClientOption{InitAddress: []string{address}}, Config{})
 	if err != nil {
 		return err
 	}
-	g, err := onceward.New(s, onceward.Config{Wait: 10 * time.Second})
+	g, err := onceward.New(s, onceward.Config{Wait: 30 * time.Second})
 	if err != nil {
 		return err
 	}
