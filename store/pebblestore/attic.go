@@ -52,7 +52,7 @@ func (s *Store) leaveAttic(svc *service, all []over) error {
 	defer svc.gate.Unlock()
 	watermark, sum := svc.watermark, count{}
 	err := s.commit(func(b *pebble.Batch) error {
-		var w writes
+		var w firstError
 		for _, o := range all {
 			watermark = max(watermark, o.stamp)
 			sum.done, sum.bytes = sum.done+1, sum.bytes+o.cost

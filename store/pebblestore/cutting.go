@@ -78,7 +78,7 @@ func (s *Store) cut(ctx context.Context, c *cut) (err error) {
 	}
 	s.config.reach("excise")
 	return s.commit(func(b *pebble.Batch) error { // if it is lost, nothing is cut out once more
-		var all writes
+		var all firstError
 		for _, row := range c.rows {
 			all.add(b.Delete(row, nil))
 		}

@@ -28,3 +28,12 @@ func failed(op string, err error) error {
 	}
 	return fmt.Errorf("pebblestore: %s: %w", op, err)
 }
+
+// firstError keeps the first error of many.
+type firstError struct{ err error }
+
+func (f *firstError) add(err error) {
+	if f.err == nil {
+		f.err = err
+	}
+}

@@ -40,7 +40,7 @@ func (s *Store) append(step *store.Step, id store.ID, t store.Token, fill func(*
 		}
 	}
 	err = s.commit(func(b *pebble.Batch) error {
-		var all writes
+		var all firstError
 		all.add(fill(b))
 		if step.Mark > had {
 			all.add(b.Set(markKey(id, t), appendTime(nil, step.Mark), nil))

@@ -102,7 +102,7 @@ func (s *Store) moveUnderGate(svc *service, batch []leaver) error {
 	}
 	s.config.reach("moving")
 	err = s.commit(func(b *pebble.Batch) error {
-		var all writes
+		var all firstError
 		for _, m := range moving {
 			all.add(m.fill(b))
 		}
@@ -164,7 +164,7 @@ func (s *Store) moves(svc *service, batch []leaver) (moving []move, err error) {
 }
 
 func (m *move) fill(b *pebble.Batch) error {
-	var all writes
+	var all firstError
 	all.add(b.Set(m.to, m.record, nil))
 	all.add(b.Set(m.index, m.entry.append(nil), nil))
 	all.add(b.Delete(m.from, nil))

@@ -78,7 +78,7 @@ func (svc *service) over(now store.Time) (over []*bucket) {
 
 // fill writes moves and removals into the batch, and what rises with them.
 func (svc *service) fill(b *pebble.Batch, moving []move, all []*removal) error {
-	var w writes
+	var w firstError
 	watermark, newest := svc.watermark, maps.Clone(svc.live.Load().newest)
 	for _, m := range moving {
 		w.add(m.fill(b))
@@ -123,7 +123,7 @@ func (r *removal) newestStamp(s *Store, moving []move) (err error) {
 
 func (r *removal) fill(b *pebble.Batch) error {
 	name := func(tag byte) []byte { return bucketKey(tag, r.service.number, r.bucket.kind, r.bucket.at) }
-	var all writes
+	var all firstError
 	all.add(b.Delete(name(tagBucket), nil))
 	all.add(b.Delete(name(tagCount), nil))
 	all.add(b.Set(name(tagRemoved), r.bucket.row(), nil))

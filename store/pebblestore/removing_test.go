@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -295,4 +296,27 @@ func TestStripesForgetWhatMoves(t *testing.T) {
 		t.Error(a.Verdict, err)
 	}
 	sound(t, s)
+}
+
+// A service whose records cannot be removed keeps no other from its purge, nor what comes after the services.
+func TestPurgeGoesOnBehindWhatItCannotRemove(t *testing.T) {
+	s := begin(t, Config{Bucket: testBucket})
+	defer s.Close()
+	finish(t, s, identity("a", 0), 1)
+	other := identity("b", 0)
+	other.Service = "parcels"
+	finish(t, s, other, 2)
+	s.find("orders").live.Load().fresh[0].open.Add(1) // as if the index had lost an entry
+	clockOf(s).move(testWindow + testGuard + 2*testBucket)
+	res, err := s.Purge(t.Context(), store.PurgeRequest{Limit: 10})
+	if !errors.Is(err, ErrCorrupt) || res.Removed != 1 {
+		t.Errorf("removed %d, %v; want one, and ErrCorrupt", res.Removed, err)
+	}
+	if n := len(spansOf(s)); n != 1 {
+		t.Errorf("%d buckets are left; want that of the service with the damage", n)
+	}
+	if err := s.scan([]byte{tagRemoved}, func(key, _ []byte) error { return fmt.Errorf("%x is left to be cut out", key) }); err != nil {
+		t.Error(err)
+	}
+	s.find("orders").live.Load().fresh[0].open.Add(-1)
 }

@@ -40,7 +40,8 @@ func (s *Store) Seal(ctx context.Context, name string, until store.Time) (store.
 }
 
 // Purge implements [store.Upkeep]. All buckets of a service that are over go in one synced write, however many records they have and whatever the limit is; the service's steps wait for
-// that write. The limit is for records of the attic, which go one by one. If ctx ends, what was removed so far stays removed, and the result counts it.
+// that write. The limit is for records of the attic, which go one by one. If ctx ends, what was removed so far stays removed, and the result counts it. What cannot be removed, for
+// something of it is damaged, holds up nothing else; the error is the first.
 func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.PurgeResult, err error) {
 	if err := q.Validate(); err != nil {
 		return res, err
@@ -57,42 +58,34 @@ func (s *Store) Purge(ctx context.Context, q store.PurgeRequest) (res store.Purg
 		return res, err
 	}
 	defer s.upkeep.give()
+	var all firstError
 	for _, svc := range *s.services.byNumber.Load() {
 		if err := s.pass(ctx); err != nil {
-			return res, err
+			all.add(err)
+			return res, all.err
 		}
 		n, err := s.removeBuckets(ctx, svc, res.Now)
 		res.Removed += n
-		if err != nil {
-			return res, err
-		}
+		all.add(err)
 	}
-	for res.Removed < q.Limit && ctx.Err() == nil {
+	for more := true; more && res.Removed < q.Limit && ctx.Err() == nil; {
 		if err := s.pass(ctx); err != nil {
-			return res, err
+			all.add(err)
+			return res, all.err
 		}
 		n, err := s.purgeAttic(res.Now, min(atticBatch, q.Limit-res.Removed))
 		res.Removed += n
-		if err != nil {
-			return res, err
-		}
-		if n == 0 {
-			break
-		}
+		all.add(err)
+		more = n > 0 && err == nil
 	}
-	if err := s.cutOut(ctx); err != nil {
-		return res, err
-	}
-	if err := s.forget(ctx, res.Now); err != nil {
-		return res, err
-	}
-	if err := s.disk.setAside(ctx, s.closing, 4*s.disk.least); err != nil {
-		return res, failed("set the ballast aside", err)
-	}
+	all.add(s.cutOut(ctx))
+	all.add(s.forget(ctx, res.Now))
+	all.add(failed("set the ballast aside", s.disk.setAside(ctx, s.closing, 4*s.disk.least)))
 	if res.Removed >= q.Limit {
 		res.More, err = s.moreInAttic(res.Now)
+		all.add(err)
 	}
-	return res, err
+	return res, all.err
 }
 
 func (s *Store) moreInAttic(now store.Time) (more bool, err error) {

@@ -130,7 +130,7 @@ func (c *change) undo() {
 func (c *change) fill(b *pebble.Batch) error {
 	h, n := c.held, c.held.service.number
 	key := recordKey(make([]byte, 0, recordSize), n, c.to, h.who.ID)
-	var all writes
+	var all firstError
 	if h.record.Open() {
 		if c.next.State == store.Absent || c.to != h.place {
 			all.add(b.Delete(recordKey(make([]byte, 0, recordSize), n, h.place, h.who.ID), nil))
@@ -158,15 +158,6 @@ func countKey(service uint32, p place, b *bucket) []byte {
 		return bucketKey(tagCount, service, attic, 0)
 	}
 	return bucketKey(tagCount, service, p.kind, b.at)
-}
-
-// writes keeps the first error of many.
-type writes struct{ err error }
-
-func (w *writes) add(err error) {
-	if w.err == nil {
-		w.err = err
-	}
 }
 
 // count notes the change in memory.
