@@ -76,7 +76,7 @@ func wrapperOf(t *testing.T, exec onceward.Executor) wrapper {
 func open(t *testing.T, f framework) *stage {
 	t.Helper()
 	s := &stage{t: t, shop: newShop(), store: &moody{Store: memstore.New(memstore.Config{})}, arrived: make(chan *http.Request, 100)}
-	guard := guardOf(t, s.store, onceward.Config{Wait: 10 * time.Second, SaveLimit: 20 * time.Millisecond})
+	guard := guardOf(t, s.store, onceward.Config{Wait: 10 * time.Second, SaveLimit: 200 * time.Millisecond})
 	once := wrapperOf(t, guard)
 	watched := func(next http.Handler) http.Handler {
 		guarded := once(next)

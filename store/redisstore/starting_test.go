@@ -40,11 +40,10 @@ func TestClusterNodeDownAtTheStart(t *testing.T) {
 	}
 	starts := func(down int, how string, config Config) *Store {
 		t.Helper()
-		s, err := New(t.Context(), rueidis.ClientOption{InitAddress: []string{c.Nodes[(down+1)%3].Address()}}, config)
+		s, err := opened(t, rueidis.ClientOption{InitAddress: []string{c.Nodes[(down+1)%3].Address()}}, config)
 		if err != nil {
 			t.Fatalf("a process that starts while a node %s: %v", how, err)
 		}
-		t.Cleanup(func() { _ = s.Close() })
 		if s.name != first.name || len(s.tags) != 3 {
 			t.Errorf("it goes by the layout %+v, and the store's is %+v", s.layout, first.layout)
 		}
