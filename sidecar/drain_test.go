@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -184,5 +185,27 @@ func TestADownloadThatOutlastsTheDrainIsNoFailure(t *testing.T) {
 			t.Error("it was not cut off")
 		}
 		resp.Body.Close()
+	}
+}
+
+// late is a writer that nobody may touch after its handler has returned.
+type late struct {
+	http.ResponseWriter
+	touched int
+}
+
+func (l *late) SetWriteDeadline(time.Time) error { l.touched++; return nil }
+
+// A stream that ends while it is cut off leaves its writer alone: over HTTP/2 it would be the end of the process, or of another's stream.
+func TestAnEndedStreamIsLeftAlone(t *testing.T) {
+	w := &late{ResponseWriter: httptest.NewRecorder()}
+	r, done := newStreams(time.Hour).follow(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	on := streamedOf(r.Context())
+	if on.cutOff(w); w.touched != 1 {
+		t.Errorf("%d: a stream is not cut off", w.touched)
+	}
+	done()
+	if on.cutOff(w); w.touched != 1 {
+		t.Error("the writer was touched after its handler had returned")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -29,6 +30,25 @@ var errDrained = errors.New("the proxy ends, and waits no longer for a stream")
 type streamed struct {
 	bound func() // ends its reply some time after the proxy ends
 	body  upload
+
+	mu   sync.Mutex
+	over bool // its handler has returned
+}
+
+// cutOff ends a reply that its client does not read, which holds its copier. After the handler has returned nobody may touch its writer: over HTTP/2 it is nobody's, or
+// another request's.
+func (on *streamed) cutOff(w http.ResponseWriter) {
+	on.mu.Lock()
+	defer on.mu.Unlock()
+	if !on.over {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now())
+	}
+}
+
+func (on *streamed) end() {
+	on.mu.Lock()
+	defer on.mu.Unlock()
+	on.over = true
 }
 
 type streamKey struct{}
@@ -50,7 +70,7 @@ func (s *streams) follow(w http.ResponseWriter, r *http.Request) (followed *http
 			case <-time.After(s.limit):
 				s.cut.Add(1)
 				cancel(errDrained)
-				_ = http.NewResponseController(w).SetWriteDeadline(time.Now()) // a client that does not read holds its reply's copier
+				on.cutOff(w)
 			}
 		})
 		context.AfterFunc(ctx, func() { stop() })
@@ -63,6 +83,7 @@ func (s *streams) follow(w http.ResponseWriter, r *http.Request) (followed *http
 	return r, func() {
 		cancel(nil)
 		on.body.leave(w)
+		on.end()
 	}
 }
 
