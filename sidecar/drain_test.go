@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/onceward/onceward/store/memstore"
@@ -207,5 +208,25 @@ func TestAnEndedStreamIsLeftAlone(t *testing.T) {
 	done()
 	if on.cutOff(w); w.touched != 1 {
 		t.Error("the writer was touched after its handler had returned")
+	}
+}
+
+// What has an end of its own has all of the drain, however long it takes; what has none is cut off.
+func TestWhatHasAnEndIsNotCut(t *testing.T) {
+	for length, cut := range map[int64]bool{5: false, 0: false, -1: true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStreams(time.Second)
+			r, done := s.follow(&late{ResponseWriter: httptest.NewRecorder()}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+			if err := s.began(&http.Response{StatusCode: 200, ContentLength: length, Request: r, Header: http.Header{}}); err != nil {
+				t.Fatal(err)
+			}
+			s.drain()
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if got := r.Context().Err() != nil; got != cut {
+				t.Errorf("length %d: cut off %v", length, got)
+			}
+			done()
+		})
 	}
 }
