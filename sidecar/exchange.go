@@ -67,7 +67,7 @@ func (f *forwarder) reverse(transport http.RoundTripper, change func(*httputil.P
 				p.Out.Host = p.In.Host
 			}
 			f.cfg.putBack(p.Out.Header, p.In.Header)
-			p.Out.Close = p.Out.Body != nil && ignored(p.Out.Method) && f.up.transport.Protocols.HTTP1() // over HTTP/2 a body has its end
+			p.Out.Close = alone(p.Out) && f.up.transport.Protocols.HTTP1() // over HTTP/2 a body has its end
 			forward(p, f.trusted)
 			f.cfg.dropForeignScope(p.Out.Header, p.In, f.trusted)
 			change(p)

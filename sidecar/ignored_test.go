@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -61,5 +62,50 @@ func TestABodyIsNoRequest(t *testing.T) {
 				t.Fatalf("%q arrived, want %q", got, want)
 			}
 		}
+	}
+}
+
+// The body that a server sends with its reply to a HEAD, against the rules and late, is not the reply to the next request on the connection.
+func TestABodyIsNoReply(t *testing.T) {
+	const forged = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	answer := func(conn net.Conn) {
+		defer conn.Close()
+		late, in := "", bufio.NewReader(conn)
+		for {
+			r, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			reply := late + "HTTP/1.1 201 Created\r\nContent-Length: 3\r\n\r\nown"
+			if late = ""; r.Method == http.MethodHead {
+				reply, late = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(forged)), forged
+			}
+			if _, err := io.WriteString(conn, reply); err != nil || r.Close {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go answer(conn)
+		}
+	}()
+	b := start(t, "http://"+l.Addr().String(), nil)
+	if a := b.send("HEAD", "/forged", ""); !a.is(200) {
+		t.Fatalf("%d, %v", a.StatusCode, a.err)
+	}
+	if a := b.post("k", "x"); !a.is(201) || a.body != "own" {
+		t.Errorf("alice gets %d %q, %v", a.StatusCode, a.body, a.err)
 	}
 }

@@ -14,9 +14,13 @@ func safe(method string) bool {
 	return false
 }
 
-// ignored reports whether some servers do not look at the bodies of this method (RFC 9110 §9.3.1, §9.3.5). What they leave of one on a kept connection they would
-// take for the next request.
-func ignored(method string) bool { return safe(method) || method == http.MethodDelete }
+// alone reports whether nothing may follow a request on its connection to the upstream, because servers written by hand get its end wrong. Some do not look at the
+// body of a GET or DELETE (RFC 9110 §9.3.1, §9.3.5), and take it for the next request; some send one with the reply to a HEAD, which would be the reply to
+// the next request.
+func alone(r *http.Request) bool {
+	hasBody := r.Body != nil
+	return r.Method == http.MethodHead || hasBody && (safe(r.Method) || r.Method == http.MethodDelete)
+}
 
 // refused says why requests of this method do not get through; "": they do.
 //
