@@ -73,6 +73,7 @@ func (s *Store) layOut(ctx context.Context) (*layout, error) {
 		if l := s.anchored(ctx); l != nil {
 			return l, nil
 		}
+		return nil, fmt.Errorf("%w (the node that has %s does not answer, and no shard's anchor tells: is Shards what it was when the store was laid out, not %d?)", err, key, s.config.Shards)
 	}
 	if err == nil && plan == nil && !s.config.Existing {
 		var drawn [8]byte

@@ -55,10 +55,16 @@ func TestClusterNodeDownAtTheStart(t *testing.T) {
 		return s
 	}
 
+	down := (planned + 1) % 3
 	if err := c.Nodes[planned].Freeze(); err != nil {
 		t.Fatal(err)
 	}
 	s := starts(planned, "hangs", config)
+	other := config
+	other.Shards = 5
+	if _, err := New(t.Context(), rueidis.ClientOption{InitAddress: []string{c.Nodes[down].Address()}}, other); err == nil || !strings.Contains(err.Error(), "is Shards what it was") {
+		t.Errorf("a start without the plan, by another number of shards: %v", err)
+	}
 	if err := c.Nodes[planned].Thaw(); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +73,6 @@ func TestClusterNodeDownAtTheStart(t *testing.T) {
 	if n := s.untried.left.Load(); n != 0 {
 		t.Errorf("all nodes have answered, and %d shards are not tried", n)
 	}
-	down := (planned + 1) % 3
 	if err := c.Nodes[down].Kill(); err != nil {
 		t.Fatal(err)
 	}
