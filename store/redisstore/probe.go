@@ -16,12 +16,29 @@ import (
 // Redis does not undo. It is tried when the store is opened or, where a node of a Cluster does not answer then, before the first step there: others may be served meanwhile.
 type untried struct {
 	left   atomic.Int64
-	shards []atomic.Bool
+	shards []trying
+}
+
+type trying struct {
+	due  atomic.Bool
+	turn chan struct{} // has a place for whoever tries: a thousand callers that waited for the server try it once
+}
+
+func (u *untried) init(shards int) {
+	u.shards = make([]trying, shards)
+	for i := range u.shards {
+		u.shards[i].turn = make(chan struct{}, 1)
+	}
+}
+
+func (u *untried) add(shard int) {
+	u.shards[shard].due.Store(true)
+	u.left.Add(1)
 }
 
 // probe asks every shard whether its anchor is there, and tries it. Some may not answer, as long as one does. Who only looks changes nothing, and is not asked for more privileges than that.
 func (s *Store) probe(ctx context.Context) error {
-	s.untried.shards = make([]atomic.Bool, len(s.tags))
+	s.untried.init(len(s.tags))
 	one := s.tryOne
 	if s.config.Existing {
 		one = s.lookOne
@@ -42,8 +59,7 @@ func (s *Store) probe(ctx context.Context) error {
 	}
 	for shard, err := range errs {
 		if err != nil && !s.config.Existing {
-			s.untried.shards[shard].Store(true)
-			s.untried.left.Add(1)
+			s.untried.add(shard)
 		}
 	}
 	return nil
@@ -70,7 +86,17 @@ func (s *Store) first(ctx context.Context, key string) error {
 		return nil
 	}
 	shard := slices.Index(s.tags, key[:strings.IndexByte(key, '}')+1])
-	if !s.untried.shards[shard].Load() {
+	x := &s.untried.shards[shard]
+	if !x.due.Load() {
+		return nil
+	}
+	select {
+	case x.turn <- struct{}{}:
+		defer func() { <-x.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if !x.due.Load() {
 		return nil
 	}
 	if err := s.tryOne(ctx, shard); err != nil {
@@ -83,9 +109,8 @@ func (s *Store) first(ctx context.Context, key string) error {
 	if t := f.traits(s.config); t.Survives < s.traits.Survives || t.MaxReply < s.traits.MaxReply {
 		return errWeaker
 	}
-	if s.untried.shards[shard].CompareAndSwap(true, false) {
-		s.untried.left.Add(-1)
-	}
+	x.due.Store(false)
+	s.untried.left.Add(-1)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,8 +101,7 @@ func TestUntriedShardIsTriedFirst(t *testing.T) {
 		_, err := s.Claim(t.Context(), claimOf(who, tokenOf(1)))
 		return err
 	}
-	s.untried.shards[1].Store(true)
-	s.untried.left.Add(1)
+	s.untried.add(1)
 	keys := talk(t, server, "DBSIZE")
 	for _, x := range []struct {
 		want            error
@@ -135,6 +135,19 @@ func TestUntriedShardIsTriedFirst(t *testing.T) {
 		if may(); x.set != "" {
 			talk(t, server, "CONFIG", "SET", x.set, x.may)
 		}
+	}
+	looks := func() int { return count(t, server, "commandstats", "cmdstat_info", "calls=") }
+	before := looks()
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if err := claim(); err != nil {
+				t.Errorf("one of many: %v", err)
+			}
+		})
+	}
+	if all.Wait(); looks()-before > 2 {
+		t.Errorf("50 callers looked at the server %d times", looks()-before)
 	}
 	if err := claim(); err != nil || s.untried.left.Load() != 0 {
 		t.Errorf("where all is right: %v, and %d shards are untried", err, s.untried.left.Load())
