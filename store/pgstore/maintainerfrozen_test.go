@@ -112,7 +112,7 @@ func TestMaintainerSaysThatAnotherDoesNotGetOn(t *testing.T) {
 	move(t, p.s, made[len(made)-1].to.Sub(p.now(t))-time.Hour)
 	a, err := p.s.Claim(t.Context(), claimOf(identity("k", p.now(t)), tokenOf(1)))
 	want(t, a, err, store.Granted)
-	impatient := func(c *MaintainConfig) { c.Patience = 50 * time.Millisecond }
+	impatient := func(c *MaintainConfig) { c.Patience = time.Second }
 	err = p.maintainer(t, impatient).Maintain(t.Context())
 	if !errors.Is(err, ErrPartition) || !strings.Contains(err.Error(), "another maintainer") {
 		t.Errorf("nobody makes partitions: %v", err)

@@ -23,7 +23,7 @@ func TestOlderSnapshotsAreWaitedFor(t *testing.T) {
 		r := newRival(t, p.tables, p.s)
 		begin(r)
 		m := p.maintainer(t, func(c *MaintainConfig) {
-			c.Patience = 500 * time.Millisecond
+			c.Patience = time.Second
 			c.step = func(of span, step string) error {
 				if step == "detach" || step == "move live rows" {
 					t.Errorf("%s: the maintainer goes on to %q", name, step)
@@ -52,7 +52,7 @@ func TestPartitionThatCannotGoIsAnError(t *testing.T) {
 	move(t, p.s, testWidth)
 	r := newRival(t, p.tables, p.s)
 	r.do("SELECT pg_current_xact_id()")
-	err := p.maintainer(t, func(c *MaintainConfig) { c.Patience = 50 * time.Millisecond }).Maintain(t.Context())
+	err := p.maintainer(t, func(c *MaintainConfig) { c.Patience = time.Second }).Maintain(t.Context())
 	if !errors.Is(err, errBusy) || !strings.Contains(err.Error(), "pg_stat_activity") {
 		t.Errorf("%v", err)
 	}

@@ -174,7 +174,7 @@ func TestMaintainerIsAnOrdinaryOwner(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.maintainer(t, func(c *MaintainConfig) { c.Patience = 100 * time.Millisecond }).Maintain(t.Context()); err != nil {
+	if err := p.maintainer(t, func(c *MaintainConfig) { c.Patience = time.Second }).Maintain(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if attached, _ := p.spans(t); len(attached) == 0 || attached[0] != o.partition {
