@@ -25,7 +25,6 @@ type logFS struct {
 	spareName string
 	fail      func(error)
 	patience  time.Duration // for a new log when there is no spare
-	armed     atomic.Bool   // until then Pebble opens, and takes an error
 	ready     atomic.Bool   // there is a spare
 	failed    atomic.Bool
 	trying    atomic.Pointer[chan struct{}] // nil, or closed when Pebble has a new log or the store has failed
@@ -42,12 +41,6 @@ const (
 	mostPause  = 100 * time.Millisecond
 )
 
-// arm begins to keep errors from Pebble, once it has opened.
-func (l *logFS) arm() {
-	l.armed.Store(true)
-	_ = l.refuse()
-}
-
 // Create implements [vfs.FS].
 func (l *logFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	if l.over(name) {
@@ -63,7 +56,7 @@ func (l *logFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.Fi
 		return l.nothing(c)
 	}
 	f, err := l.FS.ReuseForWrite(old, name, c)
-	if err != nil && l.armed.Load() {
+	if err != nil {
 		_ = l.FS.Remove(old)
 	}
 	return l.guard(name, c, f, err)
@@ -73,7 +66,7 @@ func (l *logFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.Fi
 func (l *logFS) Unwrap() vfs.FS { return l.FS }
 
 func (l *logFS) guard(name string, c vfs.DiskWriteCategory, f vfs.File, err error) (vfs.File, error) {
-	if !isLog(name) || !l.armed.Load() && err != nil {
+	if !isLog(name) {
 		return f, err
 	}
 	if err != nil {
@@ -188,8 +181,8 @@ type vitalFile struct {
 }
 
 func (f *vitalFile) heard(err error) error {
-	if err == nil || !f.fs.armed.Load() {
-		return err
+	if err == nil {
+		return nil
 	}
 	f.fs.failWith(err)
 	return nil

@@ -73,7 +73,7 @@ func (s *Store) openDir() (err error) {
 	if s.db, err = openPebble(s.dir, o); err != nil {
 		return opening(s.dir, err)
 	}
-	s.logs.arm()
+	_ = s.logs.refuse() // there is a spare from now on
 	if err = s.allValues(); err == nil {
 		err = s.load()
 	}

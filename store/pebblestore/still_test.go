@@ -177,3 +177,58 @@ func failsStill(t *testing.T, what, where string) {
 	f.on.Store(false)
 	there(f)
 }
+
+// optionless is a file system on which Pebble's options cannot be written.
+type optionless struct {
+	vfs.FS
+	merged atomic.Int64 // tables of merges
+}
+
+func (f *optionless) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	switch {
+	case strings.HasPrefix(f.PathBase(name), "temporary."):
+		return nil, errRefused
+	case isTable(name) && c != flushCategory:
+		f.merged.Add(1)
+	}
+	return f.FS.Create(name, c)
+}
+
+// Open that fails leaves nothing of Pebble's at work, which would go on without the lock, and ends the process without its caches.
+func TestFailedOpenLeavesNoWorkBehind(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	waiting := &mergeless{FS: mem, hold: make(chan struct{})}
+	s, err := Open("store", Config{fs: waiting, Logf: t.Logf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"0", "1", "2", "3", "4", "5"} {
+		finish(t, s, identity(key, 0), 1)
+		if err := s.db.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	finish(t, s, identity("in the log", 0), 1)
+	left := mem.CrashClone(vfs.CrashCloneCfg{})
+	close(waiting.hold)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	for range 8 { // in seven of eight it would end the process
+		f := &optionless{FS: left.CrashClone(vfs.CrashCloneCfg{})}
+		if _, err := Open("store", Config{fs: f, Logf: t.Logf}); !errors.Is(err, errRefused) {
+			t.Errorf("Open: %v; want why", err)
+		}
+		merged := f.merged.Load()
+		if s, err = Open("store", Config{fs: f.FS, Logf: t.Logf}); err != nil {
+			t.Fatal(err)
+		}
+		sound(t, s)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := f.merged.Load(); n != merged {
+			t.Errorf("%d tables were merged after Open had failed", n-merged)
+		}
+	}
+}
