@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -91,7 +92,7 @@ func look(dir string, verify bool) (r Report, err error) {
 
 func (s *Store) describe(r *Report) error {
 	for _, svc := range *s.services.byNumber.Load() {
-		st, err := s.count(svc.name)
+		st, err := s.count(context.Background(), svc.name)
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func (s *Store) List(ctx context.Context, q store.ListRequest) (store.Page, erro
 	snapshot := s.db.NewSnapshot()
 	defer snapshot.Close()
 	l := listing{ListRequest: q, store: s, snapshot: snapshot, page: store.Page{Now: s.clock.now()}}
-	err = l.run(after)
+	err = l.run(ctx, after)
 	return l.page, err
 }
 
@@ -47,7 +47,7 @@ type listing struct {
 }
 
 // run merges the indexes that hold the class: unknown records are the started ones up to now, open ones the started ones from then on and the claimed ones.
-func (l *listing) run(after []byte) (err error) {
+func (l *listing) run(ctx context.Context, after []byte) (err error) {
 	defer readSafely(&err)
 	now := appendTime(nil, l.page.Now+1)
 	var its []*pebble.Iterator
@@ -88,6 +88,9 @@ func (l *listing) run(after []byte) (err error) {
 		}
 		if first == nil {
 			return nil
+		}
+		if err := ctx.Err(); err != nil { // a filter may leave out all of many
+			return err
 		}
 		if full, err := l.visit(first); full || err != nil {
 			return err

@@ -55,6 +55,11 @@ func (s *Store) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	select {
+	case <-s.closing: // to wait for the calls that Close waits for would be to no purpose, and beyond the deadline
+		return store.ErrClosed
+	default:
+	}
 	s.life.RLock()
 	if s.closed {
 		s.life.RUnlock()

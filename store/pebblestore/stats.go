@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -18,10 +19,10 @@ func (s *Store) Stats(ctx context.Context, name string) (store.Stats, error) {
 		return store.Stats{}, err
 	}
 	defer s.life.RUnlock()
-	return s.count(name)
+	return s.count(ctx, name)
 }
 
-func (s *Store) count(name string) (store.Stats, error) {
+func (s *Store) count(ctx context.Context, name string) (store.Stats, error) {
 	st := store.Stats{MaxRecords: s.room.maxRecords, MaxBytes: s.room.maxBytes}
 	for _, svc := range *s.services.byNumber.Load() {
 		if name != "" && svc.name != name {
@@ -38,15 +39,16 @@ func (s *Store) count(name string) (store.Stats, error) {
 		svc.gate.RUnlock()
 	}
 	st.Now = s.clock.now()
-	return st, s.countUnknown(&st, name)
+	return st, s.countUnknown(ctx, &st, name)
 }
 
-func (s *Store) countUnknown(st *store.Stats, name string) (err error) {
+func (s *Store) countUnknown(ctx context.Context, st *store.Stats, name string) (err error) {
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{tagStarted}, UpperBound: appendTime([]byte{tagStarted}, st.Now+1)})
 	if err != nil {
 		return failed("stats", err)
 	}
-	for ok := it.First(); ok; ok = it.Next() {
+	for ok := it.First(); ok && err == nil; ok = it.Next() {
+		err = ctx.Err()
 		lease, number, _, ok := parseIndexKey(it.Key())
 		if svc := s.numbered(number); !ok || name != "" && (svc == nil || svc.name != name) {
 			continue
@@ -56,5 +58,5 @@ func (s *Store) countUnknown(st *store.Stats, name string) (err error) {
 		}
 	}
 	st.Started = max(st.Started-st.Unknown, 0) // they are counted a moment apart
-	return failed("stats", it.Close())
+	return failed("stats", errors.Join(err, it.Close()))
 }
