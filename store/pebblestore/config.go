@@ -31,6 +31,7 @@ const (
 	MinBucket = time.Second
 	MaxBucket = 7 * 24 * time.Hour
 	MinMemory = 8 << 20
+	MaxFree   = 1 << 50 // of MinFree
 )
 
 // Config configures a [Store]. Its zero value is a good one.
@@ -46,7 +47,7 @@ type Config struct {
 	Memory int64
 
 	// MinFree is how many bytes of the disk stay free: with less, new claims are refused with [store.ErrFull], while replays and completing
-	// go on. As many are set aside in a file for the case that somebody else fills the disk. Default 256 MiB.
+	// go on. As many are set aside in a file for the case that somebody else fills the disk. Default 256 MiB, at most 1 PiB.
 	MinFree int64
 
 	// MaxRecords is how many records may stand, open and done together; MaxBytes how many bytes they may take, with the room that open ones
@@ -110,7 +111,7 @@ func (c Config) validate() error {
 	require(c.Durability <= ProcessCrash, "Durability", c.Durability, "be PowerLoss or ProcessCrash")
 	require(c.Bucket >= MinBucket && c.Bucket <= MaxBucket, "Bucket", c.Bucket, fmt.Sprintf("be %v to %v", MinBucket, MaxBucket))
 	require(c.Memory >= MinMemory, "Memory", c.Memory, fmt.Sprintf("be at least %d", MinMemory))
-	require(c.MinFree > 0, "MinFree", c.MinFree, "be positive")
+	require(c.MinFree > 0 && c.MinFree <= MaxFree, "MinFree", c.MinFree, fmt.Sprintf("be 1 to %d", int64(MaxFree)))
 	require(c.MaxRecords >= 0, "MaxRecords", c.MaxRecords, "not be negative")
 	require(c.MaxBytes >= 0, "MaxBytes", c.MaxBytes, "not be negative")
 	if len(faults) > 0 {

@@ -174,6 +174,9 @@ func TestConfigNamesAllFaults(t *testing.T) {
 			t.Errorf("%s is not named: %v", field, err)
 		}
 	}
+	if _, err := Open("store", Config{fs: vfs.NewMem(), MinFree: 1 << 62}); err == nil || !strings.Contains(err.Error(), "MinFree") { // three times as much is a negative number, which is always free
+		t.Errorf("a MinFree of %d: %v", int64(1)<<62, err)
+	}
 }
 
 // Somebody else fills the disk: Pebble's write fails. The caller learns that it is open whether the step was carried out, the process lives, later calls fail
