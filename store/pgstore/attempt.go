@@ -99,9 +99,14 @@ func (a *attempt) done(out onceward.Outcome) (r store.Record, kept bool) {
 
 // reject undoes what the function did, and then remembers its answer. A duplicate that slips in between becomes the answer.
 func (a *attempt) reject(out onceward.Outcome) (result onceward.Result, again bool, err error) {
-	if _, err := a.s.undo(); errors.Is(err, ErrEnded) {
+	_, err = a.s.undo()
+	switch {
+	case errors.Is(err, ErrEnded):
 		result, err = a.ended()
 		return result, false, err
+	case err != nil: // perhaps the server has not heard of it: in a transaction that is open still, what follows would commit it all
+		a.s.drop()
+		return a.failed(out, err, true)
 	}
 	done, kept := a.done(out)
 	f, made, err := a.s.remember(a.entry(readCommitted, a.e.config.StoreTimeout), a.old, done, a.e.keep())
