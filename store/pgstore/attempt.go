@@ -99,7 +99,14 @@ func (a *attempt) done(out onceward.Outcome) (r store.Record, kept bool) {
 
 // reject undoes what the function did, and then remembers its answer. A duplicate that slips in between becomes the answer.
 func (a *attempt) reject(out onceward.Outcome) (result onceward.Result, again bool, err error) {
-	_, err = a.s.undo()
+	checked, err := a.s.undo()
+	if err == nil && !checked && a.old.State != store.Absent { // what writes in place of a record cannot ask
+		a.s.drop() // first: the pool may have one connection only
+		if step, err := a.look(a.running, a.s.origin()); err != nil || step.Write != store.Put {
+			result, err = a.instead(step, err, true)
+			return result, false, err
+		}
+	}
 	switch {
 	case errors.Is(err, ErrEnded):
 		result, err = a.ended()

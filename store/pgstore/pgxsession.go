@@ -134,14 +134,11 @@ func (s *pgxSession) remember(q entry, old, done store.Record, k keeping) (f fou
 
 func (s *pgxSession) replace(q entry, old, done store.Record, k keeping) error {
 	s.drop() // first: the pool may have one connection only
-	again, f, err := s.link.open(s.values, q)
+	again, _, err := s.link.open(s.values, q)
 	if err != nil {
 		return err
 	}
 	defer again.drop()
-	if f.committed {
-		return ErrEnded
-	}
 	return again.finish(old, done, k)
 }
 

@@ -116,9 +116,6 @@ func (s *sqlSession) remember(q entry, old, done store.Record, k keeping) (f fou
 			return f, false, err
 		}
 		defer again.drop()
-		if f.committed {
-			return f, false, ErrEnded
-		}
 		return f, true, again.finish(old, done, k)
 	}
 	s.open = true

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/onceward/onceward"
+	"github.com/onceward/onceward/store"
 )
 
 // A ROLLBACK that never reaches the server leaves the transaction open. What a rejected function did in it is not committed with its answer.
@@ -80,4 +81,34 @@ func (s refuser) ExecContext(ctx context.Context, query string, args []driver.Na
 		return nil, errors.New("not sent")
 	}
 	return s.stranger.ExecContext(ctx, query, args)
+}
+
+// A function that has committed by itself, and whose next transaction was aborted, is found out also where its answer would replace a lapsed claim of record mode.
+func TestTransactCommitThenErrorOverALapsedClaim(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	s := db.again(t, b.schema)
+	for way, transact := range b.ways(t) {
+		key := keyOf(t, way)
+		q := claimOf(callOf(key).Scope.Identity(key), tokenOf(9))
+		q.Fingerprints, q.Start = callOf(key).Fingerprint.Versions(), false
+		a, err := s.Claim(t.Context(), q)
+		want(t, a, err, store.Granted)
+		move(t, s, 2*time.Hour)
+		result, err := transact(key, func(exec func(string) error) onceward.Outcome {
+			for _, text := range []string{"INSERT INTO " + b.schema + ".ledger (key, amount) VALUES ('" + way + "', 0)", "COMMIT; BEGIN"} {
+				if err := exec(text); err != nil {
+					t.Error(err)
+				}
+			}
+			_ = exec("SELECT 1/0")
+			return onceward.Reject(onceward.Reply{Status: 409})
+		})
+		if !errors.Is(err, ErrEnded) {
+			t.Errorf("%s: %v, %v", way, result, err)
+		}
+		if n := b.records(t, "state = 2 AND key = '"+way+"'"); n != 1 {
+			t.Errorf("%s: %d open records", way, n)
+		}
+	}
 }
