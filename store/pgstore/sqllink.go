@@ -37,8 +37,7 @@ func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
 	if err != nil {
 		return nil, f, fmt.Errorf("%w: %w", errNoConnection, err)
 	}
-	s := &sqlSession{link: l, conn: conn, values: context.WithoutCancel(ctx), open: true}
-	s.tx = &sqlRun{conn: conn}
+	s := &sqlSession{link: l, conn: conn, tx: &sqlRun{conn: conn}, values: context.WithoutCancel(ctx), open: true}
 	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)
 	defer stop()
 	if _, err = conn.ExecContext(bounded, l.beginning(q)); err == nil {
@@ -64,7 +63,7 @@ func (l *sqlLink) hold(ctx context.Context, old, open store.Record) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoConnection, err)
 	}
-	s := &sqlSession{link: l, conn: conn, values: context.WithoutCancel(ctx), open: true}
+	s := &sqlSession{link: l, conn: conn, tx: &sqlRun{conn: conn}, values: context.WithoutCancel(ctx), open: true}
 	defer s.drop()
 	text := begin + "; "
 	if old.State != store.Absent {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,15 +20,22 @@ type sqlSession struct {
 	tx     *sqlRun
 	from   origin
 	values context.Context
-	open   bool // a transaction, as far as we know
-	gone   bool // given back
+	stop   context.CancelFunc // ends the function's context
+	open   bool               // a transaction, as far as we know
+	gone   bool               // given back
 }
 
 func (s *sqlSession) context(ctx context.Context) context.Context {
-	return context.WithValue(ctx, sqlKey{}, s.tx)
+	ctx, s.stop = context.WithCancel(context.WithValue(ctx, sqlKey{}, s.tx))
+	return ctx
 }
 
-func (s *sqlSession) end() { s.tx.end() }
+// end ends the function's context as well: for database/sql does not give a connection back before rows of statements that the function has prepared are closed.
+func (s *sqlSession) end() {
+	s.tx.gate.end()
+	s.stop()
+	s.tx.close()
+}
 
 func (s *sqlSession) origin() origin { return s.from }
 
@@ -41,10 +49,10 @@ func (s *sqlSession) isPgx() (is bool) {
 
 // state asks the driver, if it is pgx's. Another's says nothing: then an aborted or ended transaction shows in the last flight.
 func (s *sqlSession) state() (txState, error) {
+	state, cause := txOpen, s.tx.cause()
 	if s.tx.strayed() {
-		return txLost, s.tx.cause()
+		return txLost, cause
 	}
-	state := txOpen
 	err := s.conn.Raw(func(c any) error {
 		known, ok := c.(*stdlib.Conn)
 		if !ok {
@@ -53,6 +61,8 @@ func (s *sqlSession) state() (txState, error) {
 		switch raw := known.Conn().PgConn(); {
 		case raw.IsClosed():
 			state = txLost
+		case raw.IsBusy():
+			state, cause = txLost, errLeftOpen
 		case raw.TxStatus() == 'E':
 			state = txAborted
 		case raw.TxStatus() != 'T':
@@ -63,8 +73,10 @@ func (s *sqlSession) state() (txState, error) {
 	if err != nil {
 		state = txLost
 	}
-	return state, s.tx.cause()
+	return state, cause
 }
+
+var errLeftOpen = errors.New("pgstore: the function has left rows open of a statement that it had prepared")
 
 // flight sends a text.
 func (s *sqlSession) flight(limit time.Duration, text string) error {
@@ -129,15 +141,27 @@ func (s *sqlSession) drop() {
 		return
 	}
 	s.gone = true
-	switch {
-	case s.tx != nil && s.tx.strayed():
-		_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
-	case s.open:
-		ctx, stop := context.WithTimeout(s.values, s.link.timeout)
-		defer stop()
-		if _, err := s.conn.ExecContext(ctx, "ROLLBACK"); err != nil {
-			_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
-		}
+	if state, _ := s.state(); state == txLost || s.open && s.rollback() != nil {
+		s.cutOff()
+		return
 	}
 	_ = s.conn.Close()
+}
+
+func (s *sqlSession) rollback() error {
+	ctx, stop := context.WithTimeout(s.values, s.link.timeout)
+	defer stop()
+	_, err := s.conn.ExecContext(ctx, "ROLLBACK")
+	return err
+}
+
+// cutOff closes the connection under the feet of whoever uses it. Nobody waits until database/sql has it back, for it waits for rows that were left open.
+func (s *sqlSession) cutOff() {
+	_ = s.conn.Raw(func(c any) error {
+		if raw, ok := c.(driver.Conn); ok {
+			_ = raw.Close()
+		}
+		return nil
+	})
+	go func() { _ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) }()
 }

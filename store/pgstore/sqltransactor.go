@@ -60,7 +60,19 @@ func SQL(ctx context.Context) Querier {
 // sqlRun is the transaction of one run.
 type sqlRun struct {
 	gate
-	conn *sql.Conn
+	conn     *sql.Conn
+	prepared []*sql.Stmt
+}
+
+// close closes what was prepared: a statement goes to the connection by itself.
+func (r *sqlRun) close() {
+	r.mu.Lock()
+	prepared := r.prepared
+	r.prepared = nil
+	r.mu.Unlock()
+	for _, statement := range prepared {
+		_ = statement.Close() // which waits for whoever is in it
+	}
 }
 
 // see notes an error of the server.
@@ -114,7 +126,17 @@ func (r *sqlRun) PrepareContext(ctx context.Context, query string) (*sql.Stmt, e
 	}
 	defer r.leave()
 	statement, err := r.conn.PrepareContext(ctx, query)
-	return statement, r.see(err)
+	if err != nil {
+		return nil, r.see(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		_ = statement.Close()
+		return nil, errOutside
+	}
+	r.prepared = append(r.prepared, statement)
+	return statement, nil
 }
 
 // nowhere is a database that cannot be reached: only so does one get a *sql.Row that holds an error.
