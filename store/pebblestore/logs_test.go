@@ -177,14 +177,21 @@ func TestNewLogKeepsNobodyBeyondHisDeadline(t *testing.T) {
 	<-f.third
 	back := make(chan error, 3)
 	go func() {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		defer cancel()
-		_, err := s.Seal(ctx, last.Service, 1) // with the gate closed it would keep who only looks waiting
+		bounded := func(call func(context.Context) error) {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			back <- call(ctx)
+		}
+		bounded(func(ctx context.Context) error { // with the gate closed it would keep who only looks waiting
+			_, err := s.Seal(ctx, last.Service, 1)
+			return err
+		})
+		_, err := s.Get(t.Context(), last)
 		back <- err
-		_, err = s.Get(t.Context(), last)
-		back <- err
-		_, err = s.Advance(ctx, completeOf(last, tokenOf(1), "late"))
-		back <- err
+		bounded(func(ctx context.Context) error {
+			_, err := s.Advance(ctx, completeOf(last, tokenOf(1), "late"))
+			return err
+		})
 	}()
 	for _, want := range []error{context.DeadlineExceeded, nil, context.DeadlineExceeded} {
 		select {
