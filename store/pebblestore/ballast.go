@@ -120,6 +120,8 @@ func (d *disk) writeBallast(begun int64, goOn func() bool) (written int64, err e
 			return 0, err
 		}
 	}
+	d.filling.Lock()
+	defer d.filling.Unlock()
 	file, err := d.fs.OpenReadWrite(d.ballast(), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return begun, err

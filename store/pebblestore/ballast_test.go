@@ -6,6 +6,8 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ type roomy struct {
 	vfs.FS
 	free  uint64
 	write func()
+	open  atomic.Bool // the ballast is: its room is not free, though it may be removed
 }
 
 func (f *roomy) GetDiskUsage(string) (vfs.DiskUsage, error) {
@@ -29,7 +32,13 @@ func (f *roomy) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.Ope
 	if err != nil || !strings.HasSuffix(name, ballastName) {
 		return file, err
 	}
+	f.open.Store(true)
 	return &roomyFile{file, f}, nil
+}
+
+func (f *roomyFile) Close() error {
+	f.fs.open.Store(false)
+	return f.File.Close()
 }
 
 type roomyFile struct {
@@ -44,25 +53,31 @@ func (f *roomyFile) WriteAt(p []byte, at int64) (int, error) {
 	return f.File.WriteAt(p, at)
 }
 
-// fullOnce is a file whose first write finds the disk full.
-type fullOnce struct {
+// full is a file that finds the disk full as long as the ballast is open, and once at least.
+type full struct {
 	vfs.File
-	met bool
+	disk *roomy
+	met  chan struct{} // closed by the first write
+	once sync.Once
 }
 
-func (f *fullOnce) Write(p []byte) (int, error) {
-	if !f.met {
-		f.met = true
+func (f *full) Write(p []byte) (int, error) {
+	first := false
+	f.once.Do(func() { first = true; close(f.met) })
+	if first || f.disk.open.Load() {
 		return 0, syscall.ENOSPC
 	}
 	return f.File.Write(p)
 }
 
-type fullOnceFS struct{ vfs.FS }
+type fullFS struct {
+	*roomy
+	met chan struct{}
+}
 
-func (f fullOnceFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+func (f fullFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	file, err := f.FS.Create(name, c)
-	return &fullOnce{File: file}, err
+	return &full{File: file, disk: f.roomy, met: f.met}, err
 }
 
 // While the ballast is written, claims are answered, and as if there were none; if a write finds the disk full in the midst of that, there is none afterwards.
@@ -70,11 +85,13 @@ func TestBallastIsWrittenBesideClaims(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		f := &roomy{FS: vfs.NewMem(), free: 1 << 30}
 		d := &disk{fs: f, least: 4 << 20, loose: true}
-		writes := 0
+		writes, written := 0, make(chan error, 1)
 		f.write = func() {
 			writes++
-			if !d.mu.TryLock() {
+			if writes == 1 && !d.mu.TryLock() {
 				t.Fatal("the disk is locked while the ballast is written")
+			} else if writes > 1 {
+				d.mu.Lock()
 			}
 			loose := d.loose
 			d.mu.Unlock()
@@ -84,22 +101,29 @@ func TestBallastIsWrittenBesideClaims(t *testing.T) {
 			if err := d.refuse(0); err != nil {
 				t.Error(err)
 			}
-			if !full {
+			if !full || writes > 1 {
 				return
 			}
-			log, err := d.watch(fullOnceFS{f.FS}).Create("log", vfs.WriteCategoryUnspecified)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := log.Write([]byte("entry")); err != nil {
-				t.Error(err)
-			}
+			met := make(chan struct{})
+			go func() {
+				log, err := d.watch(fullFS{f, met}).Create("log", vfs.WriteCategoryUnspecified)
+				if err == nil {
+					_, err = log.Write([]byte("entry"))
+				}
+				written <- err
+			}()
+			<-met
 		}
 		if err := d.setAside(t.Context(), nil, 4*d.least); err != nil {
 			t.Fatal(err)
 		}
+		if full {
+			if err := <-written; err != nil {
+				t.Errorf("the write for which the ballast was given up: %v", err)
+			}
+		}
 		_, err := f.Stat(ballastName)
-		if want := map[bool]int{false: 4, true: 1}[full]; writes != want || d.loose != full || (err != nil) != full {
+		if !full && writes != 4 || d.loose != full || (err != nil) != full {
 			t.Errorf("full %v: %d writes, given up: %v, the file: %v", full, writes, d.loose, err)
 		}
 	}

@@ -22,6 +22,8 @@ type disk struct {
 	least   int64
 	written atomic.Int64 // since the last look
 
+	filling sync.Mutex // while the ballast is open: its room is not free before it is closed
+
 	mu     sync.Mutex
 	looked time.Time // by the system's clock: the store's may stand still
 	free   int64
@@ -41,10 +43,12 @@ func newDisk(f vfs.FS, dir string, least int64) (*disk, error) {
 func (d *disk) watch(f vfs.FS) vfs.FS {
 	return vfs.OnDiskFull(f, func() {
 		d.mu.Lock()
-		defer d.mu.Unlock()
 		_ = d.fs.Remove(d.ballast())
 		d.loose, d.looked, d.begun = true, time.Time{}, 0
 		d.given++
+		d.mu.Unlock()
+		d.filling.Lock() // whoever writes it sees after a block that it is given up
+		defer d.filling.Unlock()
 	})
 }
 

@@ -116,7 +116,7 @@ func (f *flakyFile) Close() error    { return errors.Join(f.fs.meets(f.kind), f.
 // Random steps, seals, purges and flushes on a disk that fails in a random kind of file, once or for good, and while the store is opened. The process lives; every call comes back, and so does Close;
 // the directory opens again, also if the power is lost instead; and what was acknowledged is there.
 func TestDiskFailures(t *testing.T) {
-	seeds(t, 15, 5000, func(t *testing.T, seed uint64) {
+	seeds(t, 15, 2000, func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		l := &losing{TB: t, mayFail: true, rng: rng, records: map[store.Identity]store.Record{}, sealed: map[string]store.Time{}, tables: 64 << 10, after: func() {}}
 		l.clock.t = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
