@@ -62,7 +62,7 @@ func (a *attempt) settle(out onceward.Outcome) (result onceward.Result, again bo
 	case saves:
 		return a.save(out)
 	case out.Ending == onceward.EndReject:
-		return a.reject(out)
+		return a.reject(out, fault)
 	default:
 		result, err = a.free(out)
 	}
@@ -97,15 +97,11 @@ func (a *attempt) done(out onceward.Outcome) (r store.Record, kept bool) {
 	return store.Advance(a.claim.Answer.Record, q, env).Answer.Record, kept
 }
 
-// reject undoes what the function did, and then remembers its answer. A duplicate that slips in between becomes the answer.
-func (a *attempt) reject(out onceward.Outcome) (result onceward.Result, again bool, err error) {
+// reject undoes what the function did, and then remembers its answer. A duplicate that slips in between becomes the answer. fault is what the function was told last.
+func (a *attempt) reject(out onceward.Outcome, fault error) (result onceward.Result, again bool, err error) {
 	checked, err := a.s.undo()
-	if err == nil && !checked && a.old.State != store.Absent { // what writes in place of a record cannot ask
-		a.s.drop() // first: the pool may have one connection only
-		if step, err := a.look(a.running, a.s.origin()); err != nil || step.Write != store.Put {
-			result, err = a.instead(step, err, true)
-			return result, false, err
-		}
+	if err == nil && !checked && fault != nil && mayRunAgain(fault) { // only a driver that does not tell the state comes here with it
+		err = fault
 	}
 	switch {
 	case errors.Is(err, ErrEnded):
@@ -114,6 +110,12 @@ func (a *attempt) reject(out onceward.Outcome) (result onceward.Result, again bo
 	case err != nil: // perhaps the server has not heard of it: in a transaction that is open still, what follows would commit it all
 		a.s.drop()
 		return a.failed(out, err, true)
+	case !checked && a.old.State != store.Absent: // what writes in place of a record cannot ask
+		a.s.drop() // first: the pool may have one connection only
+		if step, err := a.look(a.running, a.s.origin()); err != nil || step.Write != store.Put {
+			result, err = a.instead(step, err, true)
+			return result, false, err
+		}
 	}
 	done, kept := a.done(out)
 	f, made, err := a.s.remember(a.entry(readCommitted, a.e.config.StoreTimeout), a.old, done, a.e.keep())

@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"testing"
 	"time"
 
@@ -73,5 +74,37 @@ func TestSQLTransactRowsOfAStatementLeftOpen(t *testing.T) {
 		_ = rows.Close()
 		b.balance(t, c.name)
 		exec(t, db.owner, "DELETE FROM "+b.schema+".ledger; UPDATE "+b.schema+".accounts SET balance = 0")
+	}
+}
+
+// A serialization failure that comes while a function reads, and that it keeps to itself, is no reason to remember its answer: it runs again.
+func TestSQLTransactFailsWhileReading(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	exec(t, db.owner, "CREATE FUNCTION "+b.schema+`.late(n int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+		IF n > 10000 THEN RAISE EXCEPTION 'x' USING ERRCODE = '40001'; END IF;
+		RETURN n; END $$`)
+	for name, pool := range openSQL(t, db.pool) {
+		x := b.sqlTransactor(t, pool, TransactConfig{})
+		for n, read := range []func(*sql.Rows){func(rows *sql.Rows) {
+			for rows.Next() {
+			}
+		}, func(*sql.Rows) {}} {
+			runs := 0
+			result, err := x.Transact(t.Context(), callOf(keyOf(t, fmt.Sprint(name[:3], n))), func(ctx context.Context, q Querier) onceward.Outcome {
+				if runs++; runs > 1 {
+					return onceward.Save(onceward.Reply{Status: 200})
+				}
+				rows, err := q.QueryContext(ctx, "SELECT "+b.schema+".late(n) FROM generate_series(1, 20000) n")
+				if err != nil {
+					t.Fatal(err)
+				}
+				read(rows)
+				return onceward.Reject(onceward.Reply{Status: 404})
+			})
+			if err != nil || result.Reply.Status != 200 || runs != 2 {
+				t.Errorf("%s, %d: %v, %v, %d runs", name, n, result, err, runs)
+			}
+		}
 	}
 }

@@ -101,7 +101,7 @@ func (r *sqlRun) QueryContext(ctx context.Context, query string, args ...any) (*
 	defer r.leave()
 	rows, err := r.conn.QueryContext(ctx, query, args...)
 	if err == nil {
-		r.reading(func() { _ = rows.Close() })
+		r.reading(func() { _, _ = r.see(rows.Close()), r.see(rows.Err()) }) // the function may have kept it to itself
 	}
 	return rows, r.see(err)
 }
@@ -114,7 +114,7 @@ func (r *sqlRun) QueryRowContext(ctx context.Context, query string, args ...any)
 	defer r.leave()
 	row := r.conn.QueryRowContext(ctx, query, args...)
 	if r.see(row.Err()) == nil {
-		r.reading(func() { _ = row.Scan() }) // which closes it
+		r.reading(func() { _ = r.see(row.Scan()) }) // which closes it
 	}
 	return row
 }
