@@ -84,3 +84,21 @@ func TestAnAnswerWakesWhoWaits(t *testing.T) {
 	passes(t, "who asked", first)
 	passes(t, "who did not", second)
 }
+
+// Who asks Pebble, which may take as long as its manifest does, holds nobody up.
+func TestWhoAsksHoldsNobodyUp(t *testing.T) {
+	s, questions, _ := asked(t)
+	defer s.Close()
+	who := identity("asked", 0)
+	s.backlog.stale.Store(true)
+	done := make(chan error, 1)
+	go func() { _, err := s.Claim(t.Context(), claimOf(who, tokenOf(1))); done <- err }()
+	question := <-questions
+	if svc := s.find(who.Service); locked(s) > 0 || svc != nil && !svc.gate.TryLock() {
+		t.Error("who asks Pebble has a record or its service locked")
+	} else if svc != nil {
+		svc.gate.Unlock()
+	}
+	question <- 0
+	passes(t, "the claim", done)
+}

@@ -131,13 +131,17 @@ func (b *backlog) wake() {
 	b.turn = make(chan struct{})
 }
 
-// admit lets a write pass, or says why not: errBacklog, or an error for the caller. Nothing was written then.
-func (b *backlog) admit(db *pebble.DB, claim bool) error {
+// ask asks Pebble if something has changed. Pebble does not answer while it syncs its manifest, so no lock of a record or a service may be held.
+func (b *backlog) ask(db *pebble.DB) {
 	if b.stale.CompareAndSwap(true, false) {
 		n := b.asked.Add(1)
 		bytes, layers := b.measure(db)
 		b.answer(n, bytes, layers)
 	}
+}
+
+// admit lets a write pass by what Pebble has answered last, or says why not: errBacklog, or an error for the caller. Nothing was written then.
+func (b *backlog) admit(claim bool) error {
 	cause := b.failing.Load()
 	switch bytes := b.bytes.Load(); {
 	case cause != nil && claim && bytes >= refuseAt*b.table:
@@ -194,7 +198,11 @@ func (b *backlog) wait(ctx context.Context) error {
 // passAnyway is pass for what has to come nearer to its end with each call: when its time is up it goes on where it need not wait.
 func (s *Store) passAnyway(ctx context.Context) error {
 	err := s.pass(ctx)
-	if err == nil || ctx.Err() == nil || s.logs.trying.Load() != nil || s.backlog.admit(s.db, false) != nil {
+	if err == nil || ctx.Err() == nil || s.logs.trying.Load() != nil {
+		return err
+	}
+	s.backlog.ask(s.db)
+	if s.backlog.admit(false) != nil {
 		return err
 	}
 	return nil
@@ -209,7 +217,8 @@ func (s *Store) pass(ctx context.Context) error {
 		if cause := s.failure.Load(); cause != nil {
 			return *cause
 		}
-		err := s.backlog.admit(s.db, false)
+		s.backlog.ask(s.db)
+		err := s.backlog.admit(false)
 		if err == nil || !errors.Is(err, errBacklog) {
 			return err
 		}

@@ -37,6 +37,9 @@ func (s *Store) open(ctx context.Context, h *held, who *store.Identity, t store.
 	if err := s.enter(ctx); err != nil {
 		return store.Env{}, err
 	}
+	if t != (store.Token{}) {
+		s.backlog.ask(s.db)
+	}
 	h.store, h.who = s, who
 	var err error
 	if h.service = s.find(who.Service); h.service == nil && writes {

@@ -14,7 +14,7 @@ func (h *held) write(step *store.Step, t store.Token, keep keeping) (store.Answe
 		return step.Answer, nil
 	}
 	s := h.store
-	if err := s.backlog.admit(s.db, h.record.State == store.Absent && step.Write == store.Put); err != nil {
+	if err := s.backlog.admit(h.record.State == store.Absent && step.Write == store.Put); err != nil {
 		return store.Answer{}, err
 	}
 	c := change{held: h}
