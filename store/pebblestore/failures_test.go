@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"syscall"
@@ -190,4 +191,73 @@ func (l *losing) failing(s *Store) {
 		}
 		cancel()
 	}
+}
+
+// The same beside many writers, a purge and a listing.
+func TestDiskFailuresUnderManyWriters(t *testing.T) {
+	seeds(t, 5, 2000, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		disk := vfs.NewCrashableMem()
+		f := &flaky{FS: disk}
+		clock := &settable{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+		c := Config{Bucket: testBucket, Clock: clock.now, Logf: t.Logf, fs: f, tables: 64 << 10, moves: 2}
+		s, err := Open("store", c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.logs.patience = 5 * time.Millisecond
+		kinds, errs := []string{"log", "root", "folder", "table", "any"}, []error{syscall.EIO, syscall.ENOSPC, syscall.EMFILE}
+		f.begin(kinds[rng.IntN(5)], 50+rng.IntN(600), 1+rng.IntN(4), errs[rng.IntN(3)])
+		expected := func(err error) {
+			if err != nil && !errors.Is(err, ErrFailed) && !errors.Is(err, store.ErrFull) {
+				t.Error(err)
+			}
+		}
+		began := store.TimeOf(clock.now())
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		var done sync.Map
+		var all sync.WaitGroup
+		for w := range 8 {
+			all.Go(func() {
+				for n := 0; n < 60 && s.failure.Load() == nil; n++ {
+					who := identity(fmt.Sprint(w, " ", n), store.TimeOf(clock.now())*store.Time(n%2))
+					a, err := s.Claim(ctx, claimOf(who, tokenOf(1)))
+					if err == nil && a.Verdict == store.Granted && n%7 > 0 {
+						if a, err = s.Advance(ctx, completeOf(who, tokenOf(1), replyOf(who.Key))); err == nil && a.Verdict == store.Applied {
+							done.Store(who, true)
+						}
+					}
+					expected(err)
+				}
+			})
+		}
+		all.Go(func() {
+			for n := 0; n < 30 && s.failure.Load() == nil; n++ {
+				clock.move(700 * time.Millisecond)
+				_, err := s.Purge(ctx, store.PurgeRequest{Limit: 10})
+				expected(err)
+				_, err = s.List(ctx, store.ListRequest{Class: store.ClassOpen, Limit: 10})
+				expected(err)
+			}
+		})
+		all.Wait()
+		left := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
+		_ = within(t, "Close", func(context.Context) error { return s.Close() }) // the disk may still fail
+		c.fs = left
+		after, err := Open("store", c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer after.Close()
+		sound(t, after)
+		for key := range done.Range {
+			who := key.(store.Identity)
+			a, err := after.Get(t.Context(), who)
+			purged := a.Record.State == store.Absent && who.Stamp <= a.Watermark && a.Now.Sub(began) > testWindow // unstamped: 0
+			if err != nil || a.Verdict != store.Replay && !purged {
+				t.Errorf("%s, acknowledged: %v, %v; watermark %d", who.Key, a.Verdict, err, a.Watermark)
+			}
+		}
+	})
 }
