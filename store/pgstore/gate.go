@@ -58,10 +58,14 @@ func (g *gate) reading(finish func()) {
 	g.finish = finish
 }
 
-// end takes the transaction from the function, and reads what is left to read.
+// end takes the transaction from the function, and reads what is left to read: unless somebody whom the function has left behind is reading. Then the connection is busy,
+// or done with, when he has left.
 func (g *gate) end() {
 	g.mu.Lock()
 	finish := g.finish
+	if g.uses > 0 {
+		finish = nil
+	}
 	g.over, g.finish = true, nil
 	g.mu.Unlock()
 	if finish != nil {

@@ -3,7 +3,9 @@ package pgstore
 import (
 	"context"
 	"database/sql/driver"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -62,6 +64,45 @@ func TestTransactStray(t *testing.T) {
 	b.balance(t, "first", "second")
 }
 
+// Nor does who still reads take from the connection what is not for him.
+func TestTransactStrayReads(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	r := newRival(t, db, db.again(t, b.schema))
+	r.do("SELECT pg_advisory_xact_lock(1, 1)")
+	x := b.transactor(t, db.pool, TransactConfig{HandlerLimit: time.Second})
+	key, runs, ended := keyOf(t, "k"), 0, make(chan struct{})
+	result, err := x.Transact(t.Context(), callOf(key), func(ctx context.Context, tx pgx.Tx) onceward.Outcome {
+		out := b.pay(key)(ctx, tx)
+		if runs++; runs > 1 {
+			return out
+		}
+		rows, err := tx.Query(ctx, "SELECT repeat('x', 20000), CASE n WHEN 3 THEN pg_advisory_xact_lock(1, 1) IS NULL END FROM generate_series(1, 3) n")
+		if err != nil {
+			t.Error(err)
+		}
+		go func() {
+			defer close(ended)
+			for rows.Next() {
+			}
+			if rows.Err() == nil {
+				t.Error("it has read all rows")
+			}
+			r.commit()
+		}()
+		eventually(t, db, "it reads", "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND (classid, objid, objsubid) = (1, 1, 2) AND NOT granted)")
+		for reads := false; !reads; runtime.Gosched() {
+			reads = inUse(ctx)
+		}
+		return out
+	})
+	<-ended
+	if err != nil || runs != 2 {
+		t.Errorf("%v, %v, %d runs", result, err, runs)
+	}
+	b.balance(t, "k")
+}
+
 // The same by database/sql.
 func TestSQLTransactStray(t *testing.T) {
 	db := serving(t)
@@ -95,4 +136,12 @@ func TestSQLTransactStray(t *testing.T) {
 	if n := b.entries(t, keyOf(t, "stray")); n != want {
 		t.Errorf("%d entries of the stray; the first: %v, %v", n, r.Result, r.err)
 	}
+}
+
+// inUse says whether somebody is on the way to the connection.
+func inUse(ctx context.Context) bool {
+	g := &Tx(ctx).(*tx).run.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.uses > 0
 }

@@ -120,9 +120,11 @@ func (t *tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, erro
 	defer t.run.leave()
 	busy := t.run.busy()
 	inner, err := t.inner.Query(ctx, sql, args...)
-	reading := &rows{Rows: inner, run: t.run}
-	t.run.begun(busy, reading.Close)
-	return reading, t.run.see(err)
+	t.run.begun(busy, func() {
+		inner.Close()
+		_ = t.run.see(inner.Err())
+	})
+	return &rows{Rows: inner, run: t.run}, t.run.see(err)
 }
 
 // QueryRow is pgx's.
