@@ -27,15 +27,11 @@ type lead struct {
 	shared bool // the others may take the result
 }
 
-// join returns the call that leads an operation, and whether it is the caller's. A call with another fingerprint neither leads nor follows, and gets
-// nil: it may be the leader that is wrong.
+// join returns the call that leads an operation, and whether it is the caller's.
 func (j *joining) join(id store.ID, print store.Fingerprint) (l *lead, leads bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if l, ok := j.led[id]; ok {
-		if l.print != print {
-			return nil, false
-		}
 		return l, false
 	}
 	if j.led == nil {
@@ -91,21 +87,18 @@ func (p *pass) do(ctx context.Context) (onceward.Result, error) {
 			return onceward.Result{}, p.interrupted(ctx)
 		}
 		l, leads := p.e.joining.join(p.who.ID, print)
-		switch {
-		case leads:
+		if leads {
 			return p.leadOthers(ctx, l)
-		case l == nil:
-			return p.lead(ctx)
 		}
 		result, ok, err := l.follow(ctx, p.waitLeft(), p.call.ReadOnly)
 		p.waited = time.Since(p.arrived)
 		switch {
-		case !ok:
-			continue
 		case errors.Is(err, errPatience):
 			return onceward.Result{}, p.inProgress(nil)
 		case errors.Is(err, errLeft):
 			return onceward.Result{}, p.interrupted(ctx)
+		case !ok, l.print != print: // another request under the key: one of them is wrong, and the record says which
+			continue
 		}
 		return result, err
 	}

@@ -324,3 +324,53 @@ func TestStarveNobody(t *testing.T) {
 	}
 	b.balance(t, paid...)
 }
+
+// Other requests under the key of one that runs wait in memory as well: a client that has one key for all that it sends takes no connections from others.
+func TestStarveNobodyByOtherRequests(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	pool := open(t, db.pool.Config().ConnString())
+	x := b.transactor(t, pool, TransactConfig{Wait: 200 * time.Millisecond})
+	key := keyOf(t, "k")
+	first, let := b.holding(t, x, key)
+	other := callOf(key)
+	other.Fingerprint = onceward.BytesFingerprint("text/plain", []byte("pay 2"))
+	before := pool.Stat().AcquireCount()
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if r, err := x.Transact(t.Context(), other, b.pay(key)); !errors.Is(err, onceward.ErrInProgress) {
+				t.Errorf("another request: %v, %v", r, err)
+			}
+		})
+	}
+	all.Wait()
+	if n := pool.Stat().AcquireCount() - before; n > 0 {
+		t.Errorf("%d connections were taken", n)
+	}
+	x.config.Wait = time.Minute
+	waits := make(chan struct{})
+	second := inBackground(func() (onceward.Result, error) {
+		return x.Transact(waiting{t.Context(), sync.OnceFunc(func() { close(waits) })}, other, b.pay(key))
+	})
+	<-waits
+	let()
+	if r := <-first; r.err != nil {
+		t.Error(r.err)
+	}
+	if r := <-second; !errors.Is(r.err, onceward.ErrKeyReused) {
+		t.Errorf("another request, in the end: %v, %v", r.Result, r.err)
+	}
+	b.balance(t, "k")
+}
+
+// waiting says when somebody begins to wait for its end.
+type waiting struct {
+	context.Context
+	told func()
+}
+
+func (w waiting) Done() <-chan struct{} {
+	w.told()
+	return w.Context.Done()
+}
