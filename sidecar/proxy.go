@@ -19,6 +19,7 @@ type Proxy struct {
 	started Config // what cannot be changed while it runs is as it was then
 	guard   *onceward.Guard
 	store   store.Store
+	fatal   mortal
 	up      *upstream
 	watch   *watch
 	now     atomic.Pointer[routing]
@@ -58,7 +59,7 @@ func build(ctx context.Context, s store.Store, cfg Config, log *slog.Logger) (*P
 	cfg = cfg.fitting(s)
 	p := &Proxy{started: cfg, up: up, watch: newWatch(log), places: make(chan struct{}, cfg.MaxInFlight), streams: newStreams(cfg.StreamDrain)}
 	p.life, p.end = context.WithCancel(context.WithoutCancel(ctx))
-	p.store = newTimedStore(s, p.watch.store)
+	p.store, p.fatal = newTimedStore(s, p.watch.store), mortalOf(s)
 	p.watch.registry.MustRegister(&census{store: s, service: cfg.Service})
 	g := onceward.Config{Window: cfg.Window, Observer: p.watch.observer("*")}
 	cfg.guardConfig(&g)

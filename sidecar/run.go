@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/onceward/onceward/store"
 )
 
 // closeTime is how much longer than Drain the end may take: the store is closed, and its files.
@@ -16,7 +18,29 @@ const closeTime = 20 * time.Second
 // ErrCutOff is what [Proxy.Run] returns if requests were still under way when Drain was over. Keyed ones among them are unknown, or run again.
 var ErrCutOff = errors.New("some requests were still under way and were cut off; a longer drain waits for them")
 
-// Run listens and serves until ctx ends, which is no error. It then takes no more requests, lets those under way end, for Drain at most and streams for StreamDrain, and
+// ErrStoreFailed is what [Proxy.Run] returns if the store has failed for good, as the embedded one does after an error of the disk: a new process is to open it again.
+var ErrStoreFailed = errors.New("the store has failed, and serves nobody until it is opened again")
+
+// mortal is a store that may fail for good.
+type mortal interface {
+	Failed() <-chan struct{} // closed then
+	Err() error              // why
+}
+
+// immortal is one of others, which answer again when they can.
+type immortal struct{}
+
+func (immortal) Failed() <-chan struct{} { return nil }
+func (immortal) Err() error              { return nil }
+
+func mortalOf(s store.Store) mortal {
+	if m, ok := s.(mortal); ok {
+		return m
+	}
+	return immortal{}
+}
+
+// Run listens and serves until ctx ends, which is no error, or the store has failed for good. It then takes no more requests, lets those under way end, for Drain at most and streams for StreamDrain, and
 // closes the proxy and its store. If the environment has NOTIFY_SOCKET, as systemd sets it, both are told there.
 func (p *Proxy) Run(ctx context.Context) error {
 	admin, err := p.adminServer()
@@ -43,6 +67,8 @@ func (p *Proxy) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-served:
 		err = fmt.Errorf("a listener failed: %w", err)
+	case <-p.fatal.Failed():
+		err = fmt.Errorf("%w: %w", ErrStoreFailed, p.fatal.Err())
 	}
 	ctx = context.WithoutCancel(ctx)
 	boss.stopping(ctx, p.started.Drain+closeTime)

@@ -51,8 +51,20 @@ func (s *Store) recoverFatal(err *error) {
 func (s *Store) fail(cause error) {
 	err := fmt.Errorf("%w: %w (look at the disk, then start the process again: what was acknowledged is there)", ErrFailed, cause)
 	if s.failure.CompareAndSwap(nil, &err) {
+		close(s.failed)
 		s.backlog.give()
 	}
+}
+
+// Failed returns a channel that is closed when the store fails: every call has [ErrFailed] from then on, until the store is closed and opened again, most simply in a new process.
+func (s *Store) Failed() <-chan struct{} { return s.failed }
+
+// Err returns why the store has failed; nil: it has not.
+func (s *Store) Err() error {
+	if cause := s.failure.Load(); cause != nil {
+		return *cause
+	}
+	return nil
 }
 
 // fatal is what the logger panics with when Pebble wants the process to end.

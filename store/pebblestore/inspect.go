@@ -105,7 +105,7 @@ func (s *Store) describe(r *Report) error {
 }
 
 func newStore(dir string, c Config) *Store {
-	s := &Store{config: c, dir: dir, sync: pebble.Sync, seed: maphash.MakeSeed(), closing: make(chan struct{})}
+	s := &Store{config: c, dir: dir, sync: pebble.Sync, seed: maphash.MakeSeed(), closing: make(chan struct{}), failed: make(chan struct{})}
 	s.clock.source = c.Clock
 	s.room.maxRecords, s.room.maxBytes = c.MaxRecords, c.MaxBytes
 	s.backlog.most = c.layers

@@ -190,6 +190,14 @@ func TestFailedDiskEndsTheStoreNotTheProcess(t *testing.T) {
 	}
 	kept := identity("kept", 0)
 	finish(t, s, kept, 1)
+	select {
+	case <-s.Failed():
+		t.Error("it has failed before")
+	default:
+		if err := s.Err(); err != nil {
+			t.Error(err)
+		}
+	}
 	f.refuse.Store(true)
 	for range 2 {
 		if _, err := s.Claim(t.Context(), claimOf(identity("new", 0), tokenOf(2))); !errors.Is(err, ErrFailed) {
@@ -198,6 +206,10 @@ func TestFailedDiskEndsTheStoreNotTheProcess(t *testing.T) {
 	}
 	if a, err := s.Get(t.Context(), identity("new", 0)); !errors.Is(err, ErrFailed) {
 		t.Errorf("Get after a failure: %v, %v; want ErrFailed: the record is perhaps not on the disk", a.Verdict, err)
+	}
+	<-s.Failed() // who serves hears of it without a call
+	if err := s.Err(); !errors.Is(err, ErrFailed) {
+		t.Errorf("Err: %v; want ErrFailed", err)
 	}
 	_ = s.Close()
 	after, err := Open("store", Config{fs: mem.CrashClone(vfs.CrashCloneCfg{}), Logf: t.Logf})

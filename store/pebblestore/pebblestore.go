@@ -43,6 +43,7 @@ type Store struct {
 	ending  sync.Once
 	closing chan struct{} // closed as soon as Close begins
 	failure atomic.Pointer[error]
+	failed  chan struct{} // closed with the failure
 }
 
 var _ store.Store = (*Store)(nil)
