@@ -105,6 +105,10 @@ func lacking(grants []string) error {
 func traits(fsync, pages, sync, standbys string) store.Traits {
 	t := store.Traits{Name: "postgres", Survives: store.SurvivesPowerLoss, Shared: true, ListsDone: true}
 	t.LossyFailover = standbys == "" || sync == "off" || sync == "local" // a standby that nobody waits for lags behind
+	if !t.LossyFailover {
+		t.Caveats = append(t.Caveats, "PostgreSQL gives up waiting for a standby when the waiting connection is cut, or closed because it took too long: "+
+			"what was to be committed then stands on this server alone, is answered from there, and a failover before a standby has it forgets it.")
+	}
 	weaken := func(sentence string) {
 		t.Survives = store.SurvivesCrash
 		t.Caveats = append(t.Caveats, sentence)

@@ -144,8 +144,8 @@ func TestTraitsSayWhatTheSettingsWeaken(t *testing.T) {
 		caveats                      int
 	}{
 		{"on", "on", "on", "", store.SurvivesPowerLoss, true, 0},
-		{"on", "on", "on", "ANY 1 (a, b)", store.SurvivesPowerLoss, false, 0},
-		{"on", "on", "remote_apply", "a", store.SurvivesPowerLoss, false, 0},
+		{"on", "on", "on", "ANY 1 (a, b)", store.SurvivesPowerLoss, false, 1},
+		{"on", "on", "remote_apply", "a", store.SurvivesPowerLoss, false, 1},
 		{"on", "on", "local", "a", store.SurvivesPowerLoss, true, 0},
 		{"on", "on", "off", "a", store.SurvivesCrash, true, 1},
 		{"off", "off", "off", "", store.SurvivesCrash, true, 3},
