@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,7 +18,8 @@ import (
 // first time. It answers the last statement only, so reading the record is a flight of its own, behind the lock's.
 type sqlLink struct {
 	texts
-	db *sql.DB
+	enter string // in hexadecimal digits
+	db    *sql.DB
 }
 
 // unbounded stands for a pool without a limit.
@@ -43,10 +46,10 @@ func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
 	if _, err = conn.ExecContext(bounded, l.beginning(q)); err == nil {
 		var mode []any
 		if s.isPgx() { // which would prepare it
-			mode = append(mode, pgx.QueryExecModeSimpleProtocol)
+			mode = append(mode, pgx.QueryExecModeExec)
 		}
-		row := conn.QueryRowContext(bounded, inline(l.own.enter, l.sql.at(append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...), q.who)...), mode...)
-		err = row.Scan(f.entered(&s.from)...)
+		row := conn.QueryRowContext(bounded, inline(l.enter, l.sql.at(append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...), q.who)...), mode...)
+		err = row.Scan(fromHex(f.entered(&s.from))...)
 	}
 	if err != nil {
 		if state, _ := s.state(); state == txLost || errors.Is(err, driver.ErrBadConn) {
@@ -77,6 +80,41 @@ func (l *sqlLink) hold(ctx context.Context, old, open store.Record) error {
 // beginning is the text that begins a transaction and takes the lock.
 func (l *sqlLink) beginning(q entry) string {
 	return "BEGIN ISOLATION LEVEL " + string(q.isolation) + " READ WRITE; " + inline(l.own.lock, inMillis(q.wait), inMillis(q.idle), idLock(q.who.ID))
+}
+
+// bytesColumn is a column of bytes in what a statement answers.
+var bytesColumn = regexp.MustCompile(`\br\.(id|token|fingerprint|service|principal|key|reply)\b`)
+
+// inHex has a statement answer bytes as hexadecimal digits. Where it is not prepared they come as text: in the way that the session's bytea_output says, which not every driver reads.
+func inHex(statement string) string {
+	return bytesColumn.ReplaceAllString(statement, "encode($0, 'hex')")
+}
+
+// fromHex are targets for the answer of such a statement.
+func fromHex(targets []any) []any {
+	for i, target := range targets {
+		if b, ok := target.(*[]byte); ok {
+			targets[i] = &digits{b}
+		}
+	}
+	return targets
+}
+
+type digits struct{ to *[]byte }
+
+// Scan implements [sql.Scanner].
+func (d *digits) Scan(from any) (err error) {
+	switch text := from.(type) {
+	case nil:
+		*d.to = nil
+	case string:
+		*d.to, err = hex.DecodeString(text)
+	case []byte:
+		*d.to, err = hex.DecodeString(string(text))
+	default:
+		err = fmt.Errorf("pgstore: hexadecimal digits came as a %T", from)
+	}
+	return err
 }
 
 // sqlQuerier lets [examine] ask through database/sql.

@@ -44,7 +44,7 @@ func (p *sqlPurger) QueryRow(ctx context.Context, text string, args ...any) pgx.
 // asText keeps pgx from preparing a statement that is sent once.
 func asText(conn *sql.Conn) []any {
 	if (&sqlSession{conn: conn}).isPgx() {
-		return []any{pgx.QueryExecModeSimpleProtocol}
+		return []any{pgx.QueryExecModeExec}
 	}
 	return nil
 }
@@ -107,13 +107,13 @@ func (p *sqlPurger) purgeSome(ctx context.Context, now store.Time, limit int) (n
 }
 
 func (p *sqlPurger) remove(ctx context.Context, conn *sql.Conn, now store.Time, limit int) (all []leaving, err error) {
-	rows, err := conn.QueryContext(ctx, inline(p.sql.purge, int64(now), int64(limit)), asText(conn)...)
+	rows, err := conn.QueryContext(ctx, inline(inHex(p.sql.purge), int64(now), int64(limit)), asText(conn)...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		l, err := scanLeaving(rows)
+		l, err := scanLeaving(hexRow{rows})
 		if err != nil {
 			return nil, err
 		}
@@ -133,6 +133,12 @@ func (r connRow) Scan(to ...any) error {
 	defer r.conn.Close()
 	return r.sqlRow.Scan(to...)
 }
+
+// hexRow is a row whose bytes come as hexadecimal digits.
+type hexRow struct{ row pgx.Row }
+
+// Scan is pgx's.
+func (r hexRow) Scan(to ...any) error { return r.row.Scan(fromHex(to)...) }
 
 type failedRow struct{ err error }
 

@@ -38,7 +38,8 @@ func NewSQLTransactor(ctx context.Context, db *sql.DB, c TransactConfig) (*SQLTr
 	}
 	table := &sqlPurger{db: db, sql: newStatements(c.Schema, c.clock, l)}
 	table.promise(c.Window, c.Skew)
-	return &SQLTransactor{newEngine(c, &sqlLink{texts: newTexts(c, l), db: db}, table, traits)}, nil
+	texts := newTexts(c, l)
+	return &SQLTransactor{newEngine(c, &sqlLink{texts: texts, enter: inHex(texts.own.enter), db: db}, table, traits)}, nil
 }
 
 // Transact carries out a plain function once per key, in the transaction that it is given. See [onceward.Executor] for what comes back.

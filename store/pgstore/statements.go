@@ -130,7 +130,7 @@ RETURNING greatest(watermark, {floor})`),
 		SELECT ctid FROM {purged}purge_at <= $1::bigint ORDER BY purge_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED))
 	RETURNING service, stamp
 )
-SELECT service, coalesce(max(stamp), 0), count(*) FROM gone GROUP BY service`),
+SELECT r.service, coalesce(max(r.stamp), 0), count(*) FROM gone r GROUP BY r.service`),
 		forget: fill(`DELETE FROM {schema}.marks WHERE ctid = ANY (ARRAY(
 	SELECT ctid FROM {schema}.marks WHERE until < $1::bigint ORDER BY until LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`),
 		more: fill(`SELECT coalesce((SELECT min(purge_at) FROM {purged}purge_at IS NOT NULL) <= $1::bigint, false)`), // the index's left end; EXISTS reads the table
