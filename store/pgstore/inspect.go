@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/onceward/onceward/store"
@@ -18,7 +19,23 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, schema string) (store.Trai
 	}
 	defer conn.Release()
 	traits, l, err := examine(ctx, conn, schema)
+	if err == nil {
+		err = failed("open", checkBytes(ctx, conn, pool.Config().ConnConfig.DefaultQueryExecMode))
+	}
 	return traits, l.prepares(pool), err
+}
+
+// checkBytes refuses a session in which what was written could not be read: in these modes bytes come as text, of which pgx knows one kind.
+func checkBytes(ctx context.Context, conn querier, mode pgx.QueryExecMode) error {
+	if mode != pgx.QueryExecModeExec && mode != pgx.QueryExecModeSimpleProtocol {
+		return nil
+	}
+	var output string
+	err := conn.QueryRow(ctx, "SELECT current_setting('bytea_output')").Scan(&output)
+	if err == nil && output != "hex" {
+		err = fmt.Errorf("bytea_output is %s for this role or database, and pgx does not read that in the query mode %q: ALTER ROLE … SET bytea_output = hex, or take another mode", output, mode)
+	}
+	return err
 }
 
 func examine(ctx context.Context, conn querier, schema string) (store.Traits, layout, error) {

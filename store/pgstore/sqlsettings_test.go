@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/onceward/onceward"
@@ -41,4 +42,18 @@ func TestSQLTransactForeignSettings(t *testing.T) {
 		}
 	}
 	b.balance(t, "pgx", "ano")
+}
+
+// Nor is a pool taken whose mode could not read it.
+func TestByteaOutputIsRefusedWhereItCannotBeRead(t *testing.T) {
+	db := ownDatabase(t)
+	exec(t, db.owner, "ALTER DATABASE "+database(db.owner)+" SET bytea_output = 'escape'")
+	b := newBank(t, db)
+	for mode, refused := range map[string]bool{"exec": true, "simple_protocol": true, "cache_describe": false, "cache_statement": false} {
+		pool := open(t, db.pool.Config().ConnString()+"&default_query_exec_mode="+mode)
+		_, err := New(t.Context(), pool, Config{Schema: b.schema})
+		if refused != (err != nil) || refused && !strings.Contains(err.Error(), "SET bytea_output = hex") {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
 }
