@@ -3,9 +3,12 @@ package pgstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/onceward/onceward"
 )
@@ -106,5 +109,47 @@ func TestSQLTransactFailsWhileReading(t *testing.T) {
 				t.Errorf("%s, %d: %v, %v, %d runs", name, n, result, err, runs)
 			}
 		}
+	}
+}
+
+// bomb is an argument that panics when it is asked for its value. database/sql then never gives the connection back.
+type bomb struct{}
+
+func (bomb) Value() (driver.Value, error) { panic("bomb") }
+
+// A panic in the argument of a query goes on to the caller, and the key is free.
+func TestSQLTransactPanicInAQuery(t *testing.T) {
+	db := serving(t)
+	b := newBank(t, db)
+	for name, query := range map[string]func(context.Context, Querier){
+		"rows": func(ctx context.Context, q Querier) { _, _ = q.QueryContext(ctx, "SELECT $1::text", bomb{}) },
+		"row":  func(ctx context.Context, q Querier) { _ = q.QueryRowContext(ctx, "SELECT $1::text", bomb{}) },
+	} {
+		pool := stdlib.OpenDB(*db.pool.Config().ConnConfig)
+		t.Cleanup(func() { _ = pool.Close() })
+		x, err := NewSQLTransactor(t.Context(), pool, TransactConfig{Schema: b.schema, clock: fmt.Sprintf(testClock, b.schema), MaintainEvery: onceward.NoMaintenance})
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, gone := keyOf(t, name), make(chan any)
+		go func() {
+			defer func() { gone <- recover() }()
+			_, _ = x.Transact(t.Context(), callOf(key), func(ctx context.Context, q Querier) onceward.Outcome {
+				query(ctx, q)
+				return onceward.Outcome{}
+			})
+		}()
+		select {
+		case p := <-gone:
+			if p != "bomb" {
+				t.Errorf("%s: %v", name, p)
+			}
+		case <-time.After(2 * time.Second):
+			t.Fatalf("%s: the call does not end", name)
+		}
+		if _, err := x.Transact(t.Context(), callOf(key), b.sqlPay(key, onceward.Save(onceward.Reply{}))); err != nil {
+			t.Errorf("%s, again: %v", name, err)
+		}
+		exec(t, db.owner, "DELETE FROM "+b.schema+".records")
 	}
 }

@@ -99,8 +99,8 @@ func (r *sqlRun) QueryContext(ctx context.Context, query string, args ...any) (*
 	if err := r.use(); err != nil {
 		return nil, err
 	}
-	defer r.leave()
 	rows, err := r.conn.QueryContext(ctx, query, args...)
+	defer r.leave() // not where an argument has panicked: then database/sql never gives the connection back
 	if err == nil {
 		r.reading(func() { _, _ = r.see(rows.Close()), r.see(rows.Err()) }) // the function may have kept it to itself
 	}
@@ -112,8 +112,8 @@ func (r *sqlRun) QueryRowContext(ctx context.Context, query string, args ...any)
 	if r.use() != nil {
 		return nowhere().QueryRowContext(ctx, query)
 	}
-	defer r.leave()
 	row := r.conn.QueryRowContext(ctx, query, args...)
+	defer r.leave() // as above
 	if r.see(row.Err()) == nil {
 		r.reading(func() { _ = r.see(row.Scan()) }) // which closes it
 	}
