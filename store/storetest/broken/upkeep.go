@@ -28,7 +28,7 @@ var upkeep = []Store{
 		r.SealTo = func(_, now store.Time) store.Time { return now }
 	}},
 	{Name: "purge removes before it seals", Clause: "X1", Break: func(r *storetest.Rules) {
-		r.PurgeGap = race(5 * time.Millisecond)
+		r.PurgeGap = race(25 * time.Millisecond)
 	}},
 	{Name: "purge drops marks that live", Clause: "P4", Break: func(r *storetest.Rules) {
 		r.Forget = func(_, _ store.Time) bool { return true }
