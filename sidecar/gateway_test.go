@@ -34,15 +34,9 @@ func seeded(t *testing.T) uint64 {
 // number. It hands on what no request of the test's has.
 func moody(t *testing.T, seed uint64) (url string, strange chan string) {
 	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
 	strange = make(chan string, 1000)
-	answer := func(conn net.Conn, rnd *rand.Rand) {
-		defer conn.Close()
+	l := byHand(t, func(n uint64, conn net.Conn) {
+		rnd := rand.New(rand.NewPCG(seed, n))
 		in := bufio.NewReader(conn)
 		for {
 			r, err := http.ReadRequest(in)
@@ -65,16 +59,7 @@ func moody(t *testing.T, seed uint64) (url string, strange chan string) {
 				return
 			}
 		}
-	}
-	go func() {
-		for n := uint64(0); ; n++ {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go answer(conn, rand.New(rand.NewPCG(seed, n)))
-		}
-	}()
+	})
 	return "http://" + l.Addr().String(), strange
 }
 

@@ -158,26 +158,47 @@ type rawUpstream struct {
 // raw starts a server that reads one request from each connection and writes what reply returns for the nth; kept connections are served until reply says close.
 func raw(t *testing.T, reply func(n int) (bytes string, keep bool)) *rawUpstream {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	u := new(rawUpstream)
+	u.Listener = byHand(t, func(_ uint64, conn net.Conn) { u.serve(conn, reply) })
+	return u
+}
+
+// byHand starts a server that is not net/http's: serve gets its nth connection, which is closed when it returns.
+func byHand(t *testing.T, serve func(n uint64, conn net.Conn)) net.Listener {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &rawUpstream{Listener: l}
 	t.Cleanup(func() { l.Close() })
 	go func() {
-		for {
+		for n := uint64(0); ; n++ {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go u.serve(conn, reply)
+			go func() {
+				defer conn.Close()
+				serve(n, conn)
+			}()
 		}
 	}()
-	return u
+	return l
+}
+
+// dial connects to the proxy.
+func (b *bench) dial(t *testing.T) net.Conn {
+	t.Helper()
+	var d net.Dialer
+	conn, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
 
 func (u *rawUpstream) serve(conn net.Conn, reply func(int) (string, bool)) {
-	defer conn.Close()
 	lines := bufio.NewReader(conn)
 	for {
 		req, err := http.ReadRequest(lines)

@@ -12,35 +12,20 @@ import (
 // bodyless is an upstream that does not look at bodies, and takes what comes on a kept connection for requests. It tells which.
 func bodyless(t *testing.T) (url string, seen chan string) {
 	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
 	seen = make(chan string, 10)
-	go func() {
+	l := byHand(t, func(_ uint64, conn net.Conn) {
+		in := bufio.NewReader(conn)
 		for {
-			conn, err := l.Accept()
+			r, err := http.ReadRequest(in)
 			if err != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				in := bufio.NewReader(conn)
-				for {
-					r, err := http.ReadRequest(in)
-					if err != nil {
-						return
-					}
-					seen <- r.Method + " " + r.URL.Path + " by " + r.Header.Get("X-User")
-					if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); err != nil || r.Close {
-						return
-					}
-				}
-			}()
+			seen <- r.Method + " " + r.URL.Path + " by " + r.Header.Get("X-User")
+			if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); err != nil || r.Close {
+				return
+			}
 		}
-	}()
+	})
 	return "http://" + l.Addr().String(), seen
 }
 
@@ -68,14 +53,7 @@ func TestABodyIsNoRequest(t *testing.T) {
 // The body that a server sends with its reply to a HEAD, against the rules and late, is not the reply to the next request on the connection.
 func TestABodyIsNoReply(t *testing.T) {
 	const forged = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	answer := func(conn net.Conn) {
-		defer conn.Close()
+	l := byHand(t, func(_ uint64, conn net.Conn) {
 		late, in := "", bufio.NewReader(conn)
 		for {
 			r, err := http.ReadRequest(in)
@@ -91,16 +69,7 @@ func TestABodyIsNoReply(t *testing.T) {
 				return
 			}
 		}
-	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go answer(conn)
-		}
-	}()
+	})
 	b := start(t, "http://"+l.Addr().String(), nil)
 	if a := b.send("HEAD", "/forged", ""); !a.is(200) {
 		t.Fatalf("%d, %v", a.StatusCode, a.err)

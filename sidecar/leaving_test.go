@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 )
@@ -44,11 +43,7 @@ func TestASlowClientMakesNoDoubt(t *testing.T) {
 				c.upstream(w, r)
 			})
 			b := start(t, up.URL, func(cfg *Config) { cfg.MaxReply, cfg.Timeout, cfg.Wait = c.maxReply, 3*time.Second, 10*time.Second })
-			var d net.Dialer
-			conn, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			conn := b.dial(t)
 			defer conn.Close() // after the retry
 			_ = conn.(*net.TCPConn).SetReadBuffer(4096)
 			if _, err := io.WriteString(conn, "POST /orders HTTP/1.1\r\nHost: "+conn.RemoteAddr().String()+"\r\nX-User: alice\r\nIdempotency-Key: k\r\nContent-Length: 1\r\n\r\nx"); err != nil {

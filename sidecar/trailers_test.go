@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -125,11 +124,7 @@ func TestABrokenBodyIsTheClients(t *testing.T) {
 // rawBody sends bytes of HTTP/1.1 and reads the reply's body.
 func (b *bench) rawBody(t *testing.T, request string) string {
 	t.Helper()
-	var d net.Dialer
-	conn, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := b.dial(t)
 	defer conn.Close()
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)

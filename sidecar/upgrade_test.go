@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -71,11 +70,7 @@ func TestAConnectIsNoTunnel(t *testing.T) {
 // raw sends bytes of HTTP/1.1 and reads the head of the reply.
 func (b *bench) raw(t *testing.T, request string) *http.Response {
 	t.Helper()
-	var d net.Dialer
-	conn, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := b.dial(t)
 	defer conn.Close()
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)

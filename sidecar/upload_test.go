@@ -14,30 +14,15 @@ import (
 // hasty is an upstream that answers when it has seen a request's head, and reads on. It tells what it has been asked for.
 func hasty(t *testing.T, reply string) (url string, seen chan string) {
 	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
 	seen = make(chan string, 10)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				in := bufio.NewReader(conn)
-				if r, err := http.ReadRequest(in); err == nil {
-					seen <- r.Method + " " + r.URL.Path
-					_, _ = io.WriteString(conn, reply)
-					_, _ = io.Copy(io.Discard, in)
-				}
-			}()
+	l := byHand(t, func(_ uint64, conn net.Conn) {
+		in := bufio.NewReader(conn)
+		if r, err := http.ReadRequest(in); err == nil {
+			seen <- r.Method + " " + r.URL.Path
+			_, _ = io.WriteString(conn, reply)
+			_, _ = io.Copy(io.Discard, in)
 		}
-	}()
+	})
 	return "http://" + l.Addr().String(), seen
 }
 
@@ -50,11 +35,7 @@ func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 		url, seen := hasty(t, reply)
 		b := start(t, url, nil)
 		for kind, begun := range map[string]string{"length": "Content-Length: 1000\r\n\r\nhello", "chunks": "Transfer-Encoding: chunked\r\n\r\n1000\r\nhello", "broken": "Transfer-Encoding: chunked\r\n\r\nno number\r\n"} {
-			var d net.Dialer
-			conn, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			conn := b.dial(t)
 			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 			fmt.Fprint(conn, "PUT /upload HTTP/1.1\r\nHost: x\r\n"+begun)
 			in := bufio.NewReader(conn)
