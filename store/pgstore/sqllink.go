@@ -35,20 +35,15 @@ func (l *sqlLink) size() int {
 func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
 	var f found
 	acquiring, stop := context.WithTimeout(ctx, l.timeout)
-	conn, err := l.db.Conn(acquiring)
+	s, err := l.session(acquiring)
 	stop()
 	if err != nil {
-		return nil, f, fmt.Errorf("%w: %w", errNoConnection, err)
+		return nil, f, err
 	}
-	s := &sqlSession{link: l, conn: conn, tx: &sqlRun{conn: conn}, values: context.WithoutCancel(ctx), open: true}
 	bounded, stop := context.WithTimeout(ctx, q.wait+l.timeout)
 	defer stop()
-	if _, err = conn.ExecContext(bounded, l.beginning(q)); err == nil {
-		var mode []any
-		if s.isPgx() { // which would prepare it
-			mode = append(mode, pgx.QueryExecModeExec)
-		}
-		row := conn.QueryRowContext(bounded, inline(l.enter, l.sql.at(append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...), q.who)...), mode...)
+	if _, err = s.conn.ExecContext(bounded, l.beginning(q)); err == nil {
+		row := s.conn.QueryRowContext(bounded, inline(l.enter, l.sql.at(append([]any{q.who.ID[:], []byte(q.who.Service)}, q.after.args()...), q.who)...), asText(s.conn)...)
 		err = row.Scan(fromHex(f.entered(&s.from))...)
 	}
 	if err != nil {
@@ -61,18 +56,26 @@ func (l *sqlLink) open(ctx context.Context, q entry) (session, found, error) {
 	return s, f, nil
 }
 
-func (l *sqlLink) hold(ctx context.Context, old, open store.Record) error {
+// session takes a connection, for a transaction that begins now.
+func (l *sqlLink) session(ctx context.Context) (*sqlSession, error) {
 	conn, err := l.db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errNoConnection, err)
+		return nil, fmt.Errorf("%w: %w", errNoConnection, err)
 	}
-	s := &sqlSession{link: l, conn: conn, tx: &sqlRun{conn: conn}, values: context.WithoutCancel(ctx), open: true}
+	return &sqlSession{link: l, conn: conn, tx: &sqlRun{conn: conn}, values: context.WithoutCancel(ctx), open: true}, nil
+}
+
+func (l *sqlLink) hold(ctx context.Context, old, open store.Record) error {
+	s, err := l.session(ctx)
+	if err != nil {
+		return err
+	}
 	defer s.drop()
 	text := begin + "; "
 	if old.State != store.Absent {
 		text += inline(l.sql.remove, l.sql.removeArgs(old)...) + "; "
 	}
-	_, err = conn.ExecContext(ctx, text+inline(l.sql.inserting(old), insertArgs(open)...)+"; COMMIT")
+	_, err = s.conn.ExecContext(ctx, text+inline(l.sql.inserting(old), insertArgs(open)...)+"; COMMIT")
 	s.open = err != nil
 	return err
 }

@@ -178,6 +178,16 @@ func TestTransactCommitMeetsAWaiter(t *testing.T) {
 	}
 }
 
+// lapsedClaim is what record mode has left of an operation, and its lease is over.
+func lapsedClaim(t *testing.T, s *Store, key onceward.Key) {
+	t.Helper()
+	q := claimOf(callOf(key).Scope.Identity(key), tokenOf(9))
+	q.Fingerprints, q.Start = callOf(key).Fingerprint.Versions(), false
+	a, err := s.Claim(t.Context(), q)
+	want(t, a, err, store.Granted)
+	move(t, s, 2*time.Hour)
+}
+
 // A lapsed claim that record mode has left is marked as unknown, as an absent record is.
 func TestTransactCommitOverALapsedClaim(t *testing.T) {
 	db := serving(t)
@@ -185,13 +195,9 @@ func TestTransactCommitOverALapsedClaim(t *testing.T) {
 	s := db.again(t, b.schema)
 	for way, transact := range b.ways(t) {
 		key := keyOf(t, way)
-		q := claimOf(callOf(key).Scope.Identity(key), tokenOf(9))
-		q.Fingerprints, q.Start = callOf(key).Fingerprint.Versions(), false
-		a, err := s.Claim(t.Context(), q)
-		want(t, a, err, store.Granted)
-		move(t, s, 2*time.Hour)
+		lapsedClaim(t, s, key)
 		for i, is := range []error{ErrEnded, onceward.ErrOutcomeUnknown} {
-			if _, err = transact(key, func(exec func(string) error) onceward.Outcome {
+			if _, err := transact(key, func(exec func(string) error) onceward.Outcome {
 				if i > 0 {
 					t.Error("it runs again")
 				}

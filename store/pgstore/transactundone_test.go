@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/onceward/onceward"
-	"github.com/onceward/onceward/store"
 )
 
 // A ROLLBACK that never reaches the server leaves the transaction open. What a rejected function did in it is not committed with its answer.
@@ -90,11 +89,7 @@ func TestTransactCommitThenErrorOverALapsedClaim(t *testing.T) {
 	s := db.again(t, b.schema)
 	for way, transact := range b.ways(t) {
 		key := keyOf(t, way)
-		q := claimOf(callOf(key).Scope.Identity(key), tokenOf(9))
-		q.Fingerprints, q.Start = callOf(key).Fingerprint.Versions(), false
-		a, err := s.Claim(t.Context(), q)
-		want(t, a, err, store.Granted)
-		move(t, s, 2*time.Hour)
+		lapsedClaim(t, s, key)
 		result, err := transact(key, func(exec func(string) error) onceward.Outcome {
 			for _, text := range []string{"INSERT INTO " + b.schema + ".ledger (key, amount) VALUES ('" + way + "', 0)", "COMMIT; BEGIN"} {
 				if err := exec(text); err != nil {
