@@ -55,8 +55,9 @@ func (m *Maintenance) Run(ctx context.Context) {
 	}
 }
 
-// Round removes all that is over, in batches, counts what is left, and tells the observer: also if removing has failed, for what is unknown must not be hidden by
-// that. A batch that fails and yet removes something, as where a part of the store does not answer, is followed by others, until Every is over. From the second round on it is refused with [store.ErrClock] if the store's clock has jumped: until the process starts anew, for a person has to look.
+// Round removes all that is over, in batches, counts what is left, and tells the observer: also if removing has failed, for what is unknown must not be
+// hidden by that. A batch that fails and yet removes something, as where a part of the store does not answer, is followed by others, until Every is over.
+// From the second round on it is refused with [store.ErrClock] if the store's clock has jumped: until the process starts anew, for a person has to look.
 func (m *Maintenance) Round(ctx context.Context) error {
 	began := time.Now()
 	event := UpkeepEvent{}

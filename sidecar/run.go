@@ -40,8 +40,9 @@ func mortalOf(s store.Store) mortal {
 	return immortal{}
 }
 
-// Run listens and serves until ctx ends, which is no error, or the store has failed for good. It then takes no more requests, lets those under way end, for Drain at most and streams for StreamDrain, and
-// closes the proxy and its store. If the environment has NOTIFY_SOCKET, as systemd sets it, both are told there.
+// Run listens and serves until ctx ends, which is no error, or the store has failed for good. It then takes no more requests, lets those under way end, for
+// Drain at most and streams for StreamDrain, and closes the proxy and its store. If the environment has NOTIFY_SOCKET, as systemd sets it, both are told
+// there.
 func (p *Proxy) Run(ctx context.Context) error {
 	admin, err := p.adminServer()
 	var doors *listeners

@@ -214,8 +214,8 @@ func (s *Store) pass(ctx context.Context) error {
 		if err := s.logs.wait(ctx); err != nil {
 			return err
 		}
-		if cause := s.failure.Load(); cause != nil {
-			return *cause
+		if cause := s.Err(); cause != nil {
+			return cause
 		}
 		s.backlog.ask(s.db)
 		err := s.backlog.admit(false)

@@ -11,8 +11,8 @@ import (
 //
 // An error of the log leaves open what of it is on the disk. Pebble cannot go on after one, and neither does the store: every later call fails.
 func (s *Store) commit(fill func(*pebble.Batch) error, o *pebble.WriteOptions) (err error) {
-	if cause := s.failure.Load(); cause != nil {
-		return *cause
+	if cause := s.Err(); cause != nil {
+		return cause
 	}
 	b := s.db.NewBatch()
 	if err := fill(b); err != nil {
@@ -27,8 +27,8 @@ func (s *Store) commit(fill func(*pebble.Batch) error, o *pebble.WriteOptions) (
 	if err := b.Commit(o); err != nil {
 		return failed("write", err)
 	}
-	if cause := s.failure.Load(); cause != nil { // perhaps of the log, which Pebble does not hear of
-		return *cause
+	if cause := s.Err(); cause != nil { // perhaps of the log, which Pebble does not hear of
+		return cause
 	}
 	return b.Close()
 }

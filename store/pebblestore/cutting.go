@@ -63,8 +63,8 @@ func (c *cut) reaches(svc *service, b *bucket) bool {
 }
 
 func (s *Store) cut(ctx context.Context, c *cut) (err error) {
-	if cause := s.failure.Load(); cause != nil {
-		return *cause
+	if cause := s.Err(); cause != nil {
+		return cause
 	}
 	defer s.recoverFatal(&err)
 	lower, _ := c.first.bounds(c.service.number)

@@ -72,8 +72,8 @@ func (h *held) close() {
 
 func (h *held) load(t store.Token) (env store.Env, err error) {
 	s := h.store
-	if cause := s.failure.Load(); cause != nil { // what the caller before has left in memory is perhaps not on the disk
-		return env, *cause
+	if cause := s.Err(); cause != nil { // what the caller before has left in memory is perhaps not on the disk
+		return env, cause
 	}
 	if h.service != nil {
 		if !h.stripe.recall(h) {

@@ -109,7 +109,7 @@ func newStore(dir string, c Config) *Store {
 	s.clock.source = c.Clock
 	s.room.maxRecords, s.room.maxBytes = c.MaxRecords, c.MaxBytes
 	s.backlog.most = c.layers
-	s.sieves.free = int(c.Memory / 16 / 4)
+	s.sieves.free = int(c.Memory / sievesShare / wordBytes)
 	s.upkeep = newTurns()
 	s.waiters.all = map[store.ID]*waiting{}
 	s.services.byName.Store(&map[string]*service{})

@@ -90,13 +90,13 @@ func (f *lazyFile) Close() error {
 // the removal before it, which raised the watermark and moved what was open, the records would be gone and nobody would know. It waits for the disk, and not for
 // tables, which perhaps cannot be written.
 func (s *Store) settle() error {
-	if s.lazy != nil && s.failure.Load() == nil {
+	if s.lazy != nil && s.Err() == nil {
 		if err := s.lazy.settle(); err != nil {
 			s.logs.failWith(err)
 		}
 	}
-	if cause := s.failure.Load(); cause != nil {
-		return *cause
+	if cause := s.Err(); cause != nil {
+		return cause
 	}
 	return nil
 }

@@ -80,8 +80,8 @@ func (s *Store) openDir() (err error) {
 	if err == nil && !m.complete {
 		err = s.db.Flush() // the first log of a new store is of an old form, in which a hole is taken for the end; the next is not
 	}
-	if cause := s.failure.Load(); err == nil && cause != nil {
-		err = *cause
+	if cause := s.Err(); err == nil && cause != nil {
+		err = cause
 	}
 	s.marker = marker{m.format, m.bucket, true, s.config.Durability == ProcessCrash}
 	if err == nil && s.marker != m { // no later: nothing is acknowledged yet; and no sooner: what a torn log has is in a table now

@@ -66,9 +66,9 @@ func (s *Store) enter(ctx context.Context) error {
 		s.life.RUnlock()
 		return store.ErrClosed
 	}
-	if cause := s.failure.Load(); cause != nil {
+	if cause := s.Err(); cause != nil {
 		s.life.RUnlock()
-		return *cause
+		return cause
 	}
 	return nil
 }
@@ -83,12 +83,12 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	var err error
-	known := s.failure.Load()
+	known := s.Err()
 	if known == nil || s.logs.failed.Load() { // else Pebble has given up, perhaps with its locks held: it keeps the directory until the process ends
 		err = failed("close", s.db.Close())
-		cause := s.failure.Load()
+		cause := s.Err()
 		if err == nil && known == nil && cause != nil { // of the log, which Pebble does not hear of
-			err = *cause
+			err = cause
 		}
 		if err == nil && cause == nil && s.marker.unsynced { // closing has synced the log
 			s.marker.unsynced = false

@@ -21,6 +21,9 @@ const (
 	blockWords = 8
 	blockIDs   = 16               // of ids that are not there one in some four hundred passes a full layer
 	firstLayer = 512 * blockWords // 16 KiB
+
+	sievesShare = 16 // all of them take a sixteenth of Config.Memory
+	wordBytes   = 4
 )
 
 // salts draw an id's bit in each word of its block: odd numbers, each of its own, as the filters of Apache Parquet have them.
